@@ -1,0 +1,48 @@
+"""Exact, compiled BM25 sparse vectors for Qdrant, and the corpus statistics that Qdrant does not keep."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bm25.config import Bm25Config
+    from bm25.counts import TermCounts
+    from bm25.encoder import Bm25Encoder
+    from bm25.errors import Bm25ConfigError, Bm25Error, Bm25InputError
+    from bm25.sparse import SparseVectors
+
+__all__ = [
+    "Bm25Config",
+    "Bm25ConfigError",
+    "Bm25Encoder",
+    "Bm25Error",
+    "Bm25InputError",
+    "SparseVectors",
+    "TermCounts",
+]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Bm25Config": "bm25.config",
+    "Bm25ConfigError": "bm25.errors",
+    "Bm25Encoder": "bm25.encoder",
+    "Bm25Error": "bm25.errors",
+    "Bm25InputError": "bm25.errors",
+    "SparseVectors": "bm25.sparse",
+    "TermCounts": "bm25.counts",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first used: a command line that only prints its help must not wait for numpy.
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,1 @@
+"""From surface forms to terms: split, fold, lowercase, remove stopwords, stem, limit. No compiled code."""

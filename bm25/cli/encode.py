@@ -1,0 +1,268 @@
+"""`bm25 encode`: files of texts into files of sparse vectors."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config, split_names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bm25.encoder import Bm25Encoder
+    from bm25.files import InputReader
+
+__all__ = ["add_parser", "run"]
+
+_EPILOG = """\
+examples:
+  bm25 encode articles.jsonl --text-column text -o vectors.arrow
+  bm25 encode part-*.parquet --text-column body --columns id,url -o vectors.parquet
+  bm25 encode questions.csv --text-column question --role query -o questions.arrow
+  zcat dump.jsonl.gz | bm25 encode - --format jsonl --text-column text -o - | consumer
+
+The output has the input's columns and one more, "vector", with the type
+struct<indices: list<uint32>, values: list<float>>. A missing text gives a null vector. The file
+appears under its name when it is complete, not before.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "encode",
+        help="encode the texts of JSON lines, CSV, Parquet, Arrow or text files",
+        description="Encode a column of texts into sparse vectors, in bounded memory.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "input",
+        nargs="+",
+        metavar="INPUT",
+        help="jsonl, csv, tsv, txt, parquet or arrow file, the text formats also as .gz, .zst or .bz2; "
+        "- for stdin; several must have the same columns",
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help=".parquet, .arrow, .arrows or -")
+    parser.add_argument("--text-column", default="text", metavar="NAME", help="column to encode (text)")
+    parser.add_argument("--vector-column", default="vector", metavar="NAME", help="column to add (vector)")
+    parser.add_argument(
+        "--columns",
+        type=split_names,
+        metavar="A,B",
+        help="columns to keep (default: all); JSON lines and CSV take types: id,year:int64",
+    )
+    parser.add_argument(
+        "--role",
+        choices=("document", "query"),
+        default="document",
+        help="what the texts are (default: document)",
+    )
+    parser.add_argument("--format", metavar="NAME", help="input format, where the name does not tell")
+    parser.add_argument("--output-format", metavar="NAME", help="parquet, arrow or arrows")
+    parser.add_argument("--compression", metavar="NAME", help="of the output: zstd, lz4, snappy, none, ...")
+    parser.add_argument(
+        "--on-error",
+        choices=("raise", "skip"),
+        default="raise",
+        help="stop at a broken line, or skip and count it (default: raise)",
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="threads that encode (default: all cores)")
+    parser.add_argument(
+        "--batch-bytes", type=_batch_bytes, metavar="N", help="bytes of input a batch (4 MiB)"
+    )
+    parser.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="default: only on a terminal",
+    )
+    add_config_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Encode the inputs into the output, and say on stderr what was done."""
+    config = config_from_arguments(args)
+    _check_paths(args)
+
+    from bm25 import Bm25Encoder
+
+    encoder = Bm25Encoder(config, threads=args.threads)
+    job = _Job(args, encoder)
+    started = time.perf_counter()
+    job.run()
+    print(f"bm25: {job.summary(time.perf_counter() - started)}", file=sys.stderr)
+    print(f"bm25: {describe_config(args, config)}", file=sys.stderr)
+
+
+class _Job:
+    """One run over all inputs, and what it counts."""
+
+    def __init__(self, args: argparse.Namespace, encoder: Bm25Encoder) -> None:
+        self._args = args
+        self._encode = encoder.encode_documents if args.role == "document" else encoder.encode_queries
+        self._rows = 0
+        self._nulls = 0
+        self._text_bytes = 0
+        self._skipped = 0
+        self._bytes_done = 0
+
+    def run(self) -> None:
+        from bm25.files import BackgroundWriter, open_output
+
+        args = self._args
+        first = self._open(args.input[0], None)
+        try:
+            kept = _kept_columns(args, first)
+            schema = _output_schema(args, first.schema, kept)
+            with (
+                open_output(
+                    args.output,
+                    schema,
+                    format=args.output_format,
+                    compression=args.compression,
+                    inputs=[path for path in args.input if path != "-"],
+                ) as output,
+                BackgroundWriter(output.write) as writer,
+                _progress(args) as progress,
+            ):
+                self._run_input(first, schema, kept, writer, progress)
+                for path in args.input[1:]:
+                    with self._open(path, first.schema) as reader:
+                        self._run_input(reader, schema, kept, writer, progress)
+        finally:
+            first.close()
+
+    def _open(self, path: str, schema: pa.Schema | None) -> InputReader:
+        from bm25.files import open_input
+
+        args = self._args
+        options = {} if args.batch_bytes is None else {"block_bytes": args.batch_bytes}
+        return open_input(
+            path,
+            format=args.format,
+            schema=schema,
+            columns=args.columns,
+            text_column=args.text_column,
+            on_error=args.on_error,
+            **options,
+        )
+
+    def _run_input(
+        self, reader: InputReader, schema: pa.Schema, kept: list[str], writer: Any, progress: Any
+    ) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from bm25.files import text_array
+
+        for batch in reader:
+            texts = text_array(batch, self._args.text_column)
+            vectors = self._encode(texts).to_arrow()
+            columns = [batch.column(name) for name in kept]
+            writer.put(pa.RecordBatch.from_arrays([*columns, vectors], schema=schema))
+            self._rows += batch.num_rows
+            self._nulls += texts.null_count
+            self._text_bytes += pc.sum(pc.binary_length(texts)).as_py() or 0
+            progress(self._bytes_done + reader.bytes_read)
+        self._bytes_done += reader.bytes_read
+        self._skipped += reader.skipped.count
+        for message in reader.skipped.messages:
+            print(f"bm25: skipped: {message}", file=sys.stderr)
+        if reader.skipped.count > len(reader.skipped.messages):
+            more = reader.skipped.count - len(reader.skipped.messages)
+            print(f"bm25: skipped: {more:,} more lines of {reader.name}", file=sys.stderr)
+
+    def summary(self, seconds: float) -> str:
+        megabytes = self._text_bytes / 1e6
+        what = "documents" if self._args.role == "document" else "queries"
+        target = "standard output" if self._args.output == "-" else self._args.output
+        return (
+            f"{self._rows:,} {what}, {self._nulls:,} without text, {self._skipped:,} lines skipped; "
+            f"{megabytes:,.1f} MB of text in {seconds:,.1f} s ({megabytes / max(seconds, 1e-9):,.0f} MB/s); "
+            f"written to {target}"
+        )
+
+
+def _check_paths(args: argparse.Namespace) -> None:
+    import os
+
+    from bm25.errors import Bm25ConfigError, Bm25InputError
+
+    if args.output == "-" and sys.stdout.isatty():
+        raise Bm25ConfigError(
+            "-o - writes binary data, and standard output is a terminal; pipe it, or name a file"
+        )
+    if args.input.count("-") > 1:
+        raise Bm25ConfigError("standard input (-) can be read only once")
+    # Not after hours of encoding the files before it.
+    for path in args.input:
+        if path != "-" and not os.path.exists(path):
+            raise Bm25InputError(f"{path}: no such file")
+
+
+def _kept_columns(args: argparse.Namespace, reader: InputReader) -> list[str]:
+    from bm25.files.columns import parse_columns
+
+    names = list(reader.schema.names)
+    # The text column is read even where --columns leaves it out.
+    if args.columns and args.text_column not in {
+        spec.name for spec in parse_columns(args.columns, None) or ()
+    }:
+        names.remove(args.text_column)
+    return names
+
+
+def _output_schema(args: argparse.Namespace, schema: pa.Schema, kept: list[str]) -> pa.Schema:
+    import pyarrow as pa
+
+    from bm25.errors import Bm25InputError
+
+    if args.vector_column in kept:
+        raise Bm25InputError(
+            f"{args.input[0]}: has a column {args.vector_column!r} already; "
+            "name the new one with --vector-column, or leave the old one out with --columns"
+        )
+    vector = pa.struct([("indices", pa.list_(pa.uint32())), ("values", pa.list_(pa.float32()))])
+    return pa.schema([*(schema.field(name) for name in kept), (args.vector_column, vector)])
+
+
+class _progress:
+    """A bar on stderr, called with the number of bytes read so far."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._bar: Any = None
+        if args.progress or (args.progress is None and sys.stderr.isatty()):
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=_total_bytes(args.input), unit="B", unit_scale=True, desc="encode")
+
+    def __call__(self, bytes_read: int) -> None:
+        if self._bar is not None:
+            self._bar.update(bytes_read - self._bar.n)
+
+    def __enter__(self) -> _progress:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _total_bytes(paths: list[str]) -> int | None:
+    import os
+
+    if any(not os.path.isfile(path) for path in paths):
+        return None
+    return sum(os.path.getsize(path) for path in paths)
+
+
+def _batch_bytes(text: str) -> int:
+    value = int(text)
+    if not 1024 <= value <= 1 << 28:
+        raise argparse.ArgumentTypeError(f"must be from 1024 to {1 << 28}, got {value}")
+    return value

@@ -1,0 +1,85 @@
+"""The `bm25` command: finds the subcommand, runs it, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from bm25.cli import demo, encode, query, warmup
+from bm25.errors import Bm25ConfigError, Bm25Error
+
+__all__ = ["main"]
+
+# Loading this module must stay cheap: commands import what they need when they run.
+
+_EPILOG = """\
+examples:
+  bm25 encode articles.jsonl --text-column text -o vectors.arrow
+  bm25 query "how do I parse a date"
+  bm25 demo "how do I parse a date"
+
+Exit codes: 0 done, 1 unusable data, 2 unusable options, 130 interrupted.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 2
+
+    from bm25.cli.interrupts import Terminated, interruptible
+
+    try:
+        with interruptible():
+            args.run(args)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except Terminated:
+        return 143
+    except BrokenPipeError:
+        # Python flushes standard output when it ends; into a closed pipe that would be an error again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Bm25Error as error:
+        if os.environ.get("BM25_TRACEBACK"):
+            raise
+        print(f"bm25: error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, Bm25ConfigError) else 1
+    return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"bm25: error: {message}; see {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            number = version("bm25-engine")
+        except PackageNotFoundError:  # a source tree that is not installed
+            number = "unknown"
+        print(f"bm25-engine {number}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="bm25",
+        description="BM25 sparse vectors for Qdrant, exact and fast.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in (encode, query, demo, warmup):
+        command.add_parser(commands)
+    return parser

@@ -1,0 +1,176 @@
+"""`SurfaceFormCounter`: from texts to term counts through the table of surface forms.
+
+The one protocol above the kernels is texts -> term counts. This is the implementation for every
+tokenizer that works on one surface form at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pyarrow as pa
+
+from bm25.errors import Bm25InputError
+from bm25.inputs import Texts, texts_of
+from bm25.kernels import scan as scanning
+from bm25.kernels.count import SLACK, bucket_bits, count, expansion
+from bm25.kernels.scan import scan
+from bm25.terms import TermBlock
+from bm25.vocabulary import SideTable, Vocabulary
+
+__all__ = ["Counted", "SurfaceFormCounter"]
+
+Array = np.ndarray[Any, Any]
+Result = TypeVar("Result")
+
+CHUNK = 1 << 20  # bytes of text counted at a time: enough to amortise calls, few enough for the cache
+NEW_FORMS = 1 << 15  # new surface forms resolved at a time
+NEW_BYTES = 1 << 20
+
+MODES = {"word": scanning.WORD, "whitespace": scanning.WHITESPACE}
+
+
+class Counted(NamedTuple):
+    """Counts of some texts, see `TermCounts`. The arrays are scratch: copy what is to stay."""
+
+    indptr: Array
+    term_ids: Array
+    frequencies: Array
+    lengths: Array
+    blocks: list[TermBlock]  # terms that the vocabulary did not keep
+
+
+class SurfaceFormCounter:
+    """Counts the terms of texts. Safe to share between threads."""
+
+    def __init__(self, vocabulary: Vocabulary, mode: int, threads: int) -> None:
+        self.vocabulary = vocabulary
+        self.mode = mode
+        self.threads = threads
+        self._scratch = threading.local()
+        self._pool: tuple[int, ThreadPoolExecutor] | None = None
+
+    def map(self, array: pa.ChunkedArray, finish: Callable[[Counted], Result]) -> list[Result]:
+        """Count texts in chunks and return what `finish` makes of each, in order."""
+        chunks = [part for texts in texts_of(array) for part in texts.cut(CHUNK)]
+
+        def work(texts: Texts) -> Result:
+            return finish(self._count(texts))
+
+        if self.threads == 1 or len(chunks) < 2:
+            return [work(texts) for texts in chunks]
+        return list(self._workers().map(work, chunks))
+
+    def _workers(self) -> ThreadPoolExecutor:
+        # Threads do not survive a fork, so a pool belongs to the process that made it.
+        if self._pool is None or self._pool[0] != os.getpid():
+            self._pool = os.getpid(), ThreadPoolExecutor(self.threads, thread_name_prefix="bm25")
+        return self._pool[1]
+
+    def _count(self, texts: Texts) -> Counted:
+        scratch: _Scratch | None = getattr(self._scratch, "value", None)
+        if scratch is None:
+            scratch = self._scratch.value = _Scratch()
+        side = SideTable()
+        size = int((texts.ends - texts.starts).sum())
+        # Every token but the last of a text is followed by at least one byte that is none.
+        references = scratch.array("references", np.uint32, (size + len(texts.starts)) // 2 + 1)
+        reference_ends = np.empty(len(texts.starts), np.int64)
+        new_references = self._scan(texts, references, reference_ends, scratch, side)
+        return self._expand(references, reference_ends, new_references, scratch, side)
+
+    def _scan(
+        self, texts: Texts, references: Array, reference_ends: Array, scratch: _Scratch, side: SideTable
+    ) -> Array:
+        state = np.zeros(scanning.STATE, np.int64)
+        state[scanning.POSITION] = texts.starts[0]
+        new_table = scratch.array("new_table", np.uint32, 4 * NEW_FORMS)
+        new_table[:] = 0
+        new_ends = scratch.array("new_ends", np.int64, NEW_FORMS)
+        new_bytes = scratch.array("new_bytes", np.uint8, NEW_BYTES)
+        resolved: list[Array] = []
+        known = 0
+        done = False
+        while not done:
+            table, shift, arena = self.vocabulary.snapshot
+            done = scan(
+                texts.data, texts.starts, texts.ends, self.mode, table, shift, arena,
+                references, reference_ends, known, new_table, new_bytes, new_ends, state,
+            )  # fmt: skip
+            new = int(state[scanning.NEW_FORMS])
+            if new:
+                try:
+                    resolved.append(self.vocabulary.resolve(new_bytes, new_ends[:new], side))
+                except UnicodeDecodeError:
+                    raise _invalid(texts) from None
+                known += new
+                state[scanning.NEW_FORMS] = state[scanning.NEW_BYTES] = 0
+                new_table[:] = 0
+            elif not done:
+                new_bytes = scratch.array("new_bytes", np.uint8, int(state[scanning.NEEDED]))
+        return np.concatenate(resolved) if resolved else np.empty(0, np.uint32)
+
+    def _expand(
+        self,
+        references: Array,
+        reference_ends: Array,
+        new_references: Array,
+        scratch: _Scratch,
+        side: SideTable,
+    ) -> Counted:
+        many_ends, many_ids = self.vocabulary.lists.arrays
+        side_ends, side_ids = side.lists.arrays
+        total, largest = expansion(references, reference_ends, new_references, many_ends, side_ends)
+        documents = len(reference_ends)
+        indptr = np.empty(documents + 1, np.int64)
+        lengths = np.empty(documents, np.uint32)
+        term_ids = scratch.array("term_ids", np.uint32, total)
+        frequencies = scratch.array("frequencies", np.uint32, total)
+        written = count(
+            references, reference_ends, new_references, many_ends, many_ids, side_ends, side_ids,
+            scratch.array("ids", np.uint32, largest),
+            scratch.array("buckets", np.uint64, (2 << max(6, (2 * largest).bit_length())) + SLACK),
+            indptr, term_ids, frequencies, lengths,
+        )  # fmt: skip
+        return Counted(indptr, term_ids[:written], frequencies[:written], lengths, side.blocks)
+
+
+class _Scratch:
+    """Arrays of one thread that are used again and again; new ones are zero."""
+
+    KEPT = 64 << 20  # bytes; a larger array, made for one huge text, is not held on to
+
+    def __init__(self) -> None:
+        self._arrays: dict[str, Array] = {}
+
+    def array(self, name: str, kind: Any, size: int) -> Array:
+        """Return an array of at least `size` elements."""
+        array = self._arrays.get(name)
+        if array is None or len(array) < size:
+            array = np.zeros(max(1024, size + size // 4), kind)
+            if array.nbytes <= self.KEPT:
+                self._arrays[name] = array
+        return array
+
+
+def _invalid(texts: Texts) -> Bm25InputError:
+    """Find the text that is not UTF-8; called when some form of these texts was not."""
+    for i in range(len(texts.starts)):
+        try:
+            texts.data[texts.starts[i] : texts.ends[i]].tobytes().decode()
+        except UnicodeDecodeError as error:
+            return Bm25InputError(
+                f"texts[{texts.first + i}] is not valid UTF-8: {error.reason} at byte {error.start}"
+            )
+    return Bm25InputError("a text is not valid UTF-8")
+
+
+def concatenate(parts: Iterable[Array], kind: Any) -> Array:
+    """Concatenate arrays, of which there may be none."""
+    parts = list(parts)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, kind)

@@ -1,0 +1,101 @@
+"""`TermCounts`: the canonical result of encoding. Which terms, how often, in texts how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bm25.errors import Bm25InputError
+from bm25.rows import Rows
+from bm25.terms import TermBlock, TermDictionary
+
+__all__ = ["TermCounts"]
+
+Array = np.ndarray[Any, Any]
+
+TYPE = pa.struct(
+    [("term_ids", pa.list_(pa.uint32())), ("frequencies", pa.list_(pa.uint32())), ("length", pa.uint32())]
+)
+
+
+class TermCounts(Rows):
+    """Term frequencies of texts in CSR form; row i is at ``indptr[i]:indptr[i + 1]``.
+
+    Attributes:
+        indptr: int64, one more than texts.
+        term_ids: uint32, distinct and ascending within a text.
+        frequencies: uint32, how often each term occurs, at least 1.
+        lengths: uint32, one for each text: all its tokens, repeats included.
+        valid: bool, one for each text, False for a null text; None when no text is null.
+        terms: term id -> term for the ids that occur, or None from a source that knows no terms.
+    """
+
+    def __init__(
+        self,
+        indptr: Array,
+        term_ids: Array,
+        frequencies: Array,
+        lengths: Array,
+        valid: Array | None = None,
+        *,
+        terms: TermDictionary | Callable[[], list[TermBlock]] | None = None,
+    ) -> None:
+        super().__init__(indptr, valid)
+        self.term_ids = term_ids
+        self.frequencies = frequencies
+        self.lengths = lengths
+        self._terms = terms
+
+    @property
+    def terms(self) -> TermDictionary | None:
+        """The terms of these counts; built when first asked for."""
+        if callable(self._terms):
+            self._terms = TermDictionary.from_blocks(self._terms(), among=np.unique(self.term_ids))
+        return self._terms
+
+    def __getitem__(self, row: int) -> tuple[Array, Array]:
+        """Return (term_ids, frequencies) of one text."""
+        part = self._slice(row)
+        return self.term_ids[part], self.frequencies[part]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TermCounts):
+            return NotImplemented
+        return self._same(other) and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("term_ids", "frequencies", "lengths")
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arrays = (self.indptr, self.term_ids, self.frequencies, self.lengths, self.valid)
+        return _rebuild, (arrays, self.terms)
+
+    def to_arrow(self) -> pa.StructArray:
+        """Return struct<term_ids: list<uint32>, frequencies: list<uint32>, length: uint32>."""
+        return self._to_struct(
+            TYPE,
+            [self._to_list(self.term_ids), self._to_list(self.frequencies), pa.array(self.lengths)],
+        )
+
+    @classmethod
+    def from_arrow(cls, array: Any) -> TermCounts:
+        """Read what `to_arrow` wrote; the terms are not part of it."""
+        valid, (term_ids, frequencies, lengths) = cls._from_struct(array, TYPE)
+        indptr, ids = cls._from_list(term_ids)
+        other, counts = cls._from_list(frequencies)
+        if not np.array_equal(indptr, other):
+            raise Bm25InputError("term_ids and frequencies differ in length in some row")
+        return cls(indptr, ids, counts, lengths.fill_null(0).to_numpy(zero_copy_only=False), valid)
+
+    def to_scipy(self) -> Any:
+        """Return a scipy.sparse.csr_array of frequencies, texts by 2**31 + 1 term ids."""
+        return self._to_csr(self.term_ids, self.frequencies)
+
+
+def _rebuild(arrays: tuple[Any, ...], terms: TermDictionary | None) -> TermCounts:
+    return TermCounts(*arrays, terms=terms)

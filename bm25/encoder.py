@@ -1,0 +1,269 @@
+"""`Bm25Encoder`: texts in, sparse vectors out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from bm25.analysis.analyzer import Analyzer, Role
+from bm25.config import Bm25Config
+from bm25.errors import Bm25ConfigError, Bm25InputError
+from bm25.queries import QueryEncoder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from bm25.counter import Counted, SurfaceFormCounter
+    from bm25.counts import TermCounts
+    from bm25.sparse import SparseVectors
+    from bm25.terms import TermBlock
+
+__all__ = ["Bm25Encoder"]
+
+Array = np.ndarray[Any, Any]
+
+BATCH_TEXTS = 4096
+BATCH_BYTES = 8 << 20
+
+
+class Bm25Encoder:
+    """Encodes texts as BM25 sparse vectors, equal bit for bit to those of Qdrant's own encoder.
+
+    Safe to share between threads, to fork, and to pickle (as its configuration).
+
+    Args:
+        config: a `Bm25Config`, or None for Qdrant's defaults.
+        threads: threads that work on one call; None for as many as this process may use cores.
+            Compiled code runs without the GIL.
+    """
+
+    def __init__(self, config: Bm25Config | None = None, *, threads: int | None = None) -> None:
+        if config is not None and not isinstance(config, Bm25Config):
+            raise Bm25ConfigError(
+                f"config must be a Bm25Config, got {type(config).__name__}; "
+                "for a dict use Bm25Config.from_dict"
+            )
+        if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
+            raise Bm25ConfigError(f"threads must be an integer of at least 1, got {threads!r}")
+        self.config = config if config is not None else Bm25Config()
+        self.threads = threads if threads is not None else _usable_cores()
+        self._threads_given = threads
+
+    def __repr__(self) -> str:
+        return f"Bm25Encoder({self.config!r}, threads={self.threads})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.config, self._threads_given)
+
+    def encode_documents(self, texts: Any) -> SparseVectors:
+        """Return the document vectors of texts.
+
+        Args:
+            texts: a list of str, an Arrow array or chunked array of strings, a numpy array, or a
+                column of pandas or polars; Arrow memory is read without copying. None is a null text.
+
+        Raises:
+            Bm25InputError: something is not a text, or is not valid Unicode; it names which.
+        """
+        return self._encode(texts, self._documents, self._document_values)
+
+    def encode_queries(self, texts: Any) -> SparseVectors:
+        """Return the query vectors of texts, given as for `encode_documents`."""
+        return self._encode(texts, self._queries, self._query_values)
+
+    def encode_query(self, text: str) -> tuple[Array, Array]:
+        """Return (indices, values) of one query, uint32 and float32: the fast path for one text."""
+        return self._single_queries.encode(text)
+
+    def encode_batches(self, batches: Iterable[Any], *, column: str | None = None) -> Iterator[SparseVectors]:
+        """Encode a stream of documents in bounded memory.
+
+        Args:
+            batches: an iterable of texts (grouped here), of batches as `encode_documents` takes them,
+                or of record batches (a `pyarrow.RecordBatchReader`, say).
+            column: the column of the texts in record batches; not needed when there is only one.
+
+        Yields:
+            the vectors of each batch, in order
+        """
+        group: list[str | None] = []
+        size = 0
+        for batch in batches:
+            if batch is None or isinstance(batch, str):
+                group.append(batch)
+                size += len(batch) if batch else 0
+                if len(group) >= BATCH_TEXTS or size >= BATCH_BYTES:
+                    yield self.encode_documents(group)
+                    group, size = [], 0
+                continue
+            if group:
+                yield self.encode_documents(group)
+                group, size = [], 0
+            yield self.encode_documents(_column(batch, column))
+        if group:
+            yield self.encode_documents(group)
+
+    def count_documents(self, texts: Any) -> TermCounts:
+        """Return the term frequencies of texts, given as for `encode_documents`."""
+        return self._count(texts, self._documents)
+
+    def count_queries(self, texts: Any) -> TermCounts:
+        """Return the term frequencies of queries, given as for `encode_documents`."""
+        return self._count(texts, self._queries)
+
+    def weigh(self, counts: TermCounts, *, avg_len: float | None = None) -> SparseVectors:
+        """Return the document vectors of counts, under this configuration's k and b.
+
+        Args:
+            counts: what `count_documents` returned; neither texts nor tokenization are needed.
+            avg_len: the mean document length to use instead of the configuration's.
+        """
+        from bm25.sparse import SparseVectors
+
+        if avg_len is not None:
+            avg_len = Bm25Config(avg_len=avg_len).avg_len
+        values = self._document_values(counts, avg_len=avg_len)
+        return SparseVectors(counts.indptr, counts.term_ids, values, counts.valid)
+
+    def warmup(self) -> None:
+        """Compile everything this encoder uses, or load it from the cache of compiled code."""
+        # Forms of every kind, so that every kernel meets the types it is compiled for.
+        self.encode_documents(["warm up “words” of every kind, a-b", None])
+        self.encode_queries(["warm up"])
+        if self.config.k3 is None:
+            Bm25Encoder(Bm25Config(k3=1.0), threads=1).encode_queries(["warm up"])
+        from bm25.vocabulary import warmup
+
+        warmup()
+
+    def _encode(self, texts: Any, counter: SurfaceFormCounter, values: Any) -> SparseVectors:
+        from bm25.inputs import as_arrow, validity
+        from bm25.sparse import SparseVectors
+
+        array = as_arrow(texts)
+        parts = counter.map(
+            array, lambda part: _Part(part.indptr, part.term_ids.copy(), values(part), None, [])
+        )
+        return SparseVectors(*_joined(parts)[:3], validity(array))
+
+    def _count(self, texts: Any, counter: SurfaceFormCounter) -> TermCounts:
+        from bm25.counts import TermCounts
+        from bm25.inputs import as_arrow, validity
+
+        array = as_arrow(texts)
+        parts = counter.map(
+            array,
+            lambda part: _Part(
+                part.indptr, part.term_ids.copy(), part.frequencies.copy(), part.lengths, part.blocks
+            ),
+        )
+        indptr, term_ids, frequencies, lengths, blocks = _joined(parts)
+        vocabulary = counter.vocabulary
+        return TermCounts(
+            indptr,
+            term_ids,
+            frequencies.astype(np.uint32, copy=False),
+            lengths,
+            validity(array),
+            terms=lambda: vocabulary.blocks() + blocks,
+        )
+
+    def _document_values(self, part: Counted | TermCounts, *, avg_len: float | None = None) -> Array:
+        from bm25.kernels.weigh import weigh_documents
+
+        values = np.empty(len(part.term_ids), np.float32)
+        config = self.config
+        weigh_documents(
+            part.indptr, part.frequencies, part.lengths,
+            config.k, config.b, config.avg_len if avg_len is None else avg_len, values,
+        )  # fmt: skip
+        return values
+
+    def _query_values(self, part: Counted) -> Array:
+        if self.config.k3 is None:
+            return np.ones(len(part.term_ids), np.float32)
+        from bm25.kernels.weigh import weigh_queries
+
+        values = np.empty(len(part.term_ids), np.float32)
+        weigh_queries(part.frequencies, self.config.k3, values)
+        return values
+
+    @cached_property
+    def _documents(self) -> SurfaceFormCounter:
+        return _counter(self.config, "document", self.threads)
+
+    @cached_property
+    def _queries(self) -> SurfaceFormCounter:
+        # Under `word` both roles map a form to the same terms, so they share what was learnt.
+        if self.config.tokenizer == "word":
+            return self._documents
+        return _counter(self.config, "query", self.threads)
+
+    @cached_property
+    def _single_queries(self) -> QueryEncoder:
+        return QueryEncoder(Analyzer(self.config, "query"), self.config.k3)
+
+
+class _Part(NamedTuple):
+    """The result for some texts: like `Counted`, but owned, with frequencies or weights as values."""
+
+    indptr: Array
+    term_ids: Array
+    values: Array
+    lengths: Array | None
+    blocks: list[TermBlock]
+
+
+def _joined(parts: list[_Part]) -> tuple[Array, Array, Array, Array, list[TermBlock]]:
+    from bm25.counter import concatenate
+
+    indptrs = [np.zeros(1, np.int64)]
+    for part in parts:
+        indptrs.append(part.indptr[1:] + indptrs[-1][-1])
+    return (
+        np.concatenate(indptrs),
+        concatenate((part.term_ids for part in parts), np.uint32),
+        concatenate((part.values for part in parts), np.float32),
+        concatenate((part.lengths for part in parts if part.lengths is not None), np.uint32),
+        [block for part in parts for block in part.blocks],
+    )
+
+
+def _counter(config: Bm25Config, role: Role, threads: int) -> SurfaceFormCounter:
+    # Loads Numba, which takes longer than a query does: only when texts come in batches.
+    from bm25.counter import MODES, SurfaceFormCounter
+    from bm25.vocabulary import Vocabulary
+
+    return SurfaceFormCounter(Vocabulary(Analyzer(config, role)), MODES[config.tokenizer], threads)
+
+
+def _column(batch: Any, column: str | None) -> Any:
+    import pyarrow as pa
+
+    if not isinstance(batch, pa.RecordBatch | pa.Table):
+        return batch
+    names = batch.schema.names
+    if column is None:
+        if len(names) != 1:
+            raise Bm25InputError(
+                f"record batches have {len(names)} columns ({', '.join(names)}); "
+                "say which holds the texts with column=..."
+            )
+        column = names[0]
+    if column not in names:
+        raise Bm25InputError(f"no column {column!r} in the record batch; its columns: {', '.join(names)}")
+    return batch.column(column)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _rebuild(config: Bm25Config, threads: int | None) -> Bm25Encoder:
+    return Bm25Encoder(config, threads=threads)

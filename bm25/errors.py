@@ -1,0 +1,25 @@
+"""Exceptions. Everything this package raises on purpose derives from `Bm25Error`.
+
+The two kinds of bad input also derive from `ValueError`, so that code which knows nothing
+of this package still treats them as what they are.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Bm25ConfigError", "Bm25Error", "Bm25InputError", "MissingExtraError"]
+
+
+class Bm25Error(Exception):
+    """Base class of all errors raised by this package."""
+
+
+class Bm25ConfigError(Bm25Error, ValueError):
+    """An option has an unknown name, a wrong type, a value out of range, or contradicts another."""
+
+
+class Bm25InputError(Bm25Error, ValueError):
+    """Data to encode cannot be used: a wrong type, invalid Unicode, a missing column, a broken line."""
+
+
+class MissingExtraError(Bm25Error, ImportError):
+    """A feature needs an optional dependency that is not installed; the message names the extra."""

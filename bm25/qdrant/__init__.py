@@ -1,0 +1,1 @@
+"""Everything that knows Qdrant: its client, and its embedded engine."""

@@ -1,0 +1,72 @@
+"""`QueryEncoder`: one short text at a time, in plain Python.
+
+A call into compiled code costs more than the handful of dictionary look-ups that a query needs, and
+a process that only asks questions never has to load Numba.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from bm25.analysis.analyzer import Analyzer
+from bm25.errors import Bm25InputError
+from bm25.hashing import term_id
+
+__all__ = ["QueryEncoder"]
+
+Array = np.ndarray[Any, Any]
+
+MAX_FORMS = 1 << 17
+LONGEST_FORM = 256  # characters
+
+
+class QueryEncoder:
+    """Encodes single queries, remembering what each surface form yields."""
+
+    def __init__(self, analyzer: Analyzer, k3: float | None) -> None:
+        self._analyzer = analyzer
+        self._surface_forms = analyzer.surface_forms
+        self._k3 = k3
+        self._ids: dict[str, tuple[int, ...]] = {}
+
+    def encode(self, text: str) -> tuple[Array, Array]:
+        """Return (indices, values): uint32 ascending and float32."""
+        known = self._ids
+        try:
+            lists = [known[form] for form in self._surface_forms(text)]
+        except KeyError:
+            lists = self._resolve(self._surface_forms(text))
+        except TypeError:
+            raise Bm25InputError(f"a query must be a string, got {type(text).__name__}: {text!r:.80}") from None
+        if self._k3 is None:
+            ids = sorted(set(chain.from_iterable(lists)))
+            return np.array(ids, np.uint32), np.ones(len(ids), np.float32)
+        counts = sorted(Counter(chain.from_iterable(lists)).items())
+        k3 = self._k3
+        return (
+            np.array([term for term, _ in counts], np.uint32),
+            np.array([(k3 + 1.0) * qtf / (k3 + qtf) for _, qtf in counts], np.float32),
+        )
+
+    def _resolve(self, forms: list[str]) -> list[tuple[int, ...]]:
+        new = [form for form in dict.fromkeys(forms) if form not in self._ids]
+        try:
+            terms, owners = self._analyzer.analyze("\n".join(new))
+            ids = [term_id(term) for term in terms]
+        except UnicodeEncodeError as error:
+            raise Bm25InputError(
+                f"the query is not valid Unicode: lone surrogate {error.object[error.start]!a}"
+            ) from None
+        found: dict[str, list[int]] = {form: [] for form in new}
+        for owner, number in zip(owners, ids, strict=True):
+            found[new[owner]].append(number)
+        resolved = {form: tuple(numbers) for form, numbers in found.items()}
+        lists = [resolved[form] if form in resolved else self._ids[form] for form in forms]
+        if len(self._ids) + len(resolved) > MAX_FORMS:
+            self._ids = {}
+        self._ids.update((form, ids) for form, ids in resolved.items() if len(form) <= LONGEST_FORM)
+        return lists

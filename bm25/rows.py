@@ -1,0 +1,76 @@
+"""What counts and vectors share: rows in CSR form, null rows, and the way to and from Arrow and scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from bm25.errors import Bm25InputError
+
+__all__ = ["Rows"]
+
+Array = np.ndarray[Any, Any]
+
+COLUMNS = 2**31 + 1  # term ids go from 0 to 2**31
+
+
+class Rows:
+    """Rows in CSR form: `indptr` (int64, one more than rows) and `valid` (bool, or None for all)."""
+
+    def __init__(self, indptr: Array, valid: Array | None) -> None:
+        self.indptr = indptr
+        self.valid = valid
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    def __repr__(self) -> str:
+        nulls = "" if self.valid is None else f", {int((~self.valid).sum())} of them null"
+        return f"<{type(self).__name__} of {len(self)} texts{nulls}, {int(self.indptr[-1])} entries>"
+
+    def _slice(self, row: int) -> slice:
+        rows = len(self)
+        if not -rows <= row < rows:
+            raise IndexError(f"row {row} is out of range for {rows} rows")
+        row %= rows
+        return slice(int(self.indptr[row]), int(self.indptr[row + 1]))
+
+    def _same(self, other: Rows) -> bool:
+        mine = np.ones(len(self), bool) if self.valid is None else self.valid
+        theirs = np.ones(len(other), bool) if other.valid is None else other.valid
+        return np.array_equal(self.indptr, other.indptr) and np.array_equal(mine, theirs)
+
+    def _to_list(self, values: Array) -> pa.Array:
+        if self.indptr[-1] < 2**31:
+            return pa.ListArray.from_arrays(pa.array(self.indptr.astype(np.int32)), pa.array(values))
+        return pa.LargeListArray.from_arrays(pa.array(self.indptr), pa.array(values))
+
+    def _to_struct(self, kind: pa.StructType, columns: Sequence[pa.Array]) -> pa.StructArray:
+        mask = None if self.valid is None else pa.array(~self.valid)
+        return pa.StructArray.from_arrays(columns, names=[field.name for field in kind], mask=mask)
+
+    @staticmethod
+    def _from_struct(array: Any, kind: pa.StructType) -> tuple[Array | None, list[pa.Array]]:
+        if isinstance(array, pa.ChunkedArray):
+            array = array.combine_chunks()
+        names = [field.name for field in kind]
+        if not pa.types.is_struct(array.type) or [field.name for field in array.type] != names:
+            raise Bm25InputError(f"expected an Arrow array of {kind}, got {array.type}")
+        valid = None if array.null_count == 0 else array.is_valid().to_numpy(zero_copy_only=False)
+        return valid, array.flatten()  # a null row is null in every child
+
+    @staticmethod
+    def _from_list(array: pa.Array) -> tuple[Array, Array]:
+        indptr = np.zeros(len(array) + 1, np.int64)
+        np.cumsum(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), out=indptr[1:])
+        return indptr, array.flatten().to_numpy(zero_copy_only=False)
+
+    def _to_csr(self, columns: Array, values: Array) -> Any:
+        from scipy.sparse import csr_array  # a slow import, and most callers never need it
+
+        return csr_array(
+            (values, columns.astype(np.int64), self.indptr), shape=(len(self), COLUMNS), copy=False
+        )

@@ -1,0 +1,200 @@
+"""`Vocabulary`: which terms each surface form means, found once and then looked up by compiled code."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from itertools import compress, islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bm25.analysis.analyzer import Analyzer
+from bm25.kernels.murmur import term_ids_of_lines
+from bm25.kernels.table import DROPPED, ENTRY, MANY, SIDE, insert, rehash
+from bm25.terms import TermBlock
+
+__all__ = ["MAX_FORMS", "IdLists", "SideTable", "Snapshot", "Vocabulary"]
+
+Array = np.ndarray[Any, Any]
+
+MAX_FORMS = 2**20
+"""Surface forms kept. English text of 100 MB has 600,000; a table of this many takes 64 MiB."""
+
+LONGEST_FORM = 256  # bytes; longer ones are analysed each time they come
+FIRST_BITS = 14
+
+
+class Snapshot(NamedTuple):
+    """What a kernel reads: the table, the shift that makes a hash an index, the bytes of long forms."""
+
+    table: Array
+    shift: int
+    arena: Array
+
+
+class IdLists:
+    """Numbered lists of term ids: what a form that yields several terms refers to."""
+
+    def __init__(self) -> None:
+        self.arrays: tuple[Array, Array] = (np.empty(0, np.int64), np.empty(0, np.uint32))
+        self._numbers: dict[bytes, int] = {}
+
+    def number(self, ids: Array) -> int:
+        """Return the number of a list; equal lists are one."""
+        return self._numbers.setdefault(ids.tobytes(), len(self._numbers))
+
+    def publish(self) -> None:
+        """Make the lists added since the last call part of `arrays`, the ends of lists and their ids."""
+        ends, ids = self.arrays
+        new = list(islice(self._numbers, len(ends), None))
+        if new:
+            more = np.cumsum([len(item) // 4 for item in new]) + len(ids)
+            self.arrays = np.concatenate([ends, more]), np.concatenate(
+                [ids, np.frombuffer(b"".join(new), np.uint32)]
+            )
+
+
+class SideTable:
+    """What one batch learns and the vocabulary does not keep."""
+
+    def __init__(self) -> None:
+        self.lists = IdLists()
+        self.blocks: list[TermBlock] = []
+
+
+class Vocabulary:
+    """Surface forms of one analyzer, at most about `max_forms` of them.
+
+    Past the bound, and for very long forms, nothing is kept: those are analysed again in every batch,
+    exact as before. Readers take `snapshot` and `lists.arrays` and need no lock: entries are only ever
+    added, and what grows becomes a new array. One thread at a time resolves new forms.
+    """
+
+    def __init__(self, analyzer: Analyzer, *, max_forms: int = MAX_FORMS) -> None:
+        self.analyzer = analyzer
+        self.max_forms = max_forms
+        self.lock = threading.Lock()
+        self.form_count = 0
+        self.snapshot = _empty_table(FIRST_BITS, np.zeros(1 << 16, np.uint8))
+        self.lists = IdLists()
+        self._arena_used = 0
+        self._blocks: list[TermBlock] = []
+        _vocabularies.add(self)
+
+    def blocks(self) -> list[TermBlock]:
+        """Return the terms of all forms kept so far."""
+        return list(self._blocks)
+
+    def resolve(self, lines: Array, line_ends: Array, side: SideTable) -> Array:
+        """Analyse new surface forms; keep them, or else put what they yield in the side table.
+
+        Args:
+            lines: uint8, forms each followed by a line feed, readable 64 bytes beyond the last.
+            line_ends: int64, where each form ends.
+
+        Returns:
+            references, uint32, one for each form
+
+        Raises:
+            UnicodeDecodeError: a form is not valid UTF-8.
+        """
+        text = lines[: line_ends[-1]].tobytes().decode()
+        with self.lock:
+            terms, owner_list = self.analyzer.analyze(text)
+            owners = np.asarray(owner_list, np.int64)
+            block = _block(terms)
+            kept = np.diff(line_ends, prepend=-1) - 1 <= LONGEST_FORM
+            if self.form_count >= self.max_forms:
+                kept[:] = False
+            references = np.full(len(line_ends), DROPPED, np.uint32)
+            references[owners] = block.ids
+            self._refer_to_lists(references, block.ids, owners, kept, side)
+            if kept.any():
+                self._keep(lines, line_ends, references)
+            kept_terms = kept[owners]
+            if kept_terms.all():
+                self._blocks.append(block)
+            else:
+                self._blocks.append(_part(block, terms, kept_terms))
+                side.blocks.append(_part(block, terms, ~kept_terms))
+            return references
+
+    def _refer_to_lists(
+        self, references: Array, ids: Array, owners: Array, kept: Array, side: SideTable
+    ) -> None:
+        if not (owners[1:] == owners[:-1]).any():
+            return
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        ends = np.append(starts[1:], len(owners))
+        several = ends - starts > 1
+        for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
+            owner = owners[start]
+            if kept[owner]:
+                references[owner] = MANY + self.lists.number(ids[start:end])
+            else:
+                references[owner] = SIDE + side.lists.number(ids[start:end])
+        # Before the forms are in the table: who finds a form there finds its list.
+        self.lists.publish()
+        side.lists.publish()
+
+    def _keep(self, lines: Array, line_ends: Array, references: Array) -> None:
+        self._make_room(len(line_ends), int(line_ends[-1]))
+        table, shift, arena = self.snapshot
+        added, self._arena_used = insert(
+            table, shift, arena, self._arena_used, lines, line_ends, references, LONGEST_FORM
+        )
+        self.form_count += added
+
+    def _make_room(self, forms: int, size: int) -> None:
+        table, shift, arena = self.snapshot
+        if self._arena_used + size + 64 > len(arena):
+            arena = np.zeros(2 * (self._arena_used + size + 64), np.uint8)
+            arena[: self._arena_used] = self.snapshot.arena[: self._arena_used]
+        bits = 64 - shift
+        while 2 * (self.form_count + forms) > 1 << bits:
+            bits += 1
+        if bits != 64 - shift:
+            bigger = _empty_table(bits, arena)
+            rehash(table, bigger.table, bigger.shift, arena)
+            self.snapshot = bigger
+        elif arena is not self.snapshot.arena:
+            self.snapshot = Snapshot(table, shift, arena)
+
+
+def _empty_table(bits: int, arena: Array) -> Snapshot:
+    return Snapshot(np.zeros(ENTRY << bits, np.uint64), 64 - bits, arena)
+
+
+def _block(terms: list[str]) -> TermBlock:
+    lines = "\n".join(terms).encode()
+    ids = np.empty(len(terms), np.uint32)
+    if terms:
+        padded = np.frombuffer(lines + bytes(8), np.uint8)
+        term_ids_of_lines(padded, len(lines), ids)
+    return TermBlock(ids, lines)
+
+
+def _part(block: TermBlock, terms: list[str], chosen: Array) -> TermBlock:
+    return TermBlock(block.ids[chosen], "\n".join(compress(terms, chosen.tolist())).encode())
+
+
+# A fork while another thread holds a lock would leave it locked forever in the child.
+_vocabularies: weakref.WeakSet[Vocabulary] = weakref.WeakSet()
+_held: list[Vocabulary] = []
+
+
+def _before_fork() -> None:
+    for vocabulary in list(_vocabularies):
+        vocabulary.lock.acquire()
+        _held.append(vocabulary)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
