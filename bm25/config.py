@@ -94,12 +94,11 @@ class Bm25Config:
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
-        if self.min_token_len is not None and self.max_token_len is not None:
-            if self.min_token_len > self.max_token_len:
-                raise Bm25ConfigError(
-                    f"min_token_len {self.min_token_len} is above max_token_len {self.max_token_len}: "
-                    "no token could pass both"
-                )
+        if self.max_token_len is not None and (self.min_token_len or 0) > self.max_token_len:
+            raise Bm25ConfigError(
+                f"min_token_len {self.min_token_len} is above max_token_len {self.max_token_len}: "
+                "no token could pass both"
+            )
 
     @classmethod
     def tuned(cls, **options: Any) -> Bm25Config:
@@ -218,9 +217,10 @@ def _length(name: str, value: Any) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise Bm25ConfigError(f"{name} must be an integer, got {type(value).__name__} {value!r}")
-    if not 0 <= value <= MAX_TOKEN_LEN:
+    length = int(value)
+    if not 0 <= length <= MAX_TOKEN_LEN:
         raise Bm25ConfigError(f"{name} must be in [0, {MAX_TOKEN_LEN}], got {value}")
-    return int(value)
+    return length
 
 
 def _tokenizer(value: Any) -> str:

@@ -8,41 +8,31 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from bm25.csr import Counted, CsrBuilder
 from bm25.errors import Bm25InputError
 from bm25.inputs import Texts, texts_of
 from bm25.kernels import scan as scanning
-from bm25.kernels.count import SLACK, bucket_bits, count, expansion
+from bm25.kernels.count import SLACK, count, expansion
 from bm25.kernels.scan import scan
-from bm25.terms import TermBlock
 from bm25.vocabulary import SideTable, Vocabulary
 
-__all__ = ["Counted", "SurfaceFormCounter"]
+__all__ = ["MODES", "SurfaceFormCounter"]
 
 Array = np.ndarray[Any, Any]
-Result = TypeVar("Result")
+Weigh = Callable[[Counted], Array]
 
 CHUNK = 1 << 20  # bytes of text counted at a time: enough to amortise calls, few enough for the cache
 NEW_FORMS = 1 << 15  # new surface forms resolved at a time
 NEW_BYTES = 1 << 20
 
 MODES = {"word": scanning.WORD, "whitespace": scanning.WHITESPACE}
-
-
-class Counted(NamedTuple):
-    """Counts of some texts, see `TermCounts`. The arrays are scratch: copy what is to stay."""
-
-    indptr: Array
-    term_ids: Array
-    frequencies: Array
-    lengths: Array
-    blocks: list[TermBlock]  # terms that the vocabulary did not keep
 
 
 class SurfaceFormCounter:
@@ -55,16 +45,26 @@ class SurfaceFormCounter:
         self._scratch = threading.local()
         self._pool: tuple[int, ThreadPoolExecutor] | None = None
 
-    def map(self, array: pa.ChunkedArray, finish: Callable[[Counted], Result]) -> list[Result]:
-        """Count texts in chunks and return what `finish` makes of each, in order."""
-        chunks = [part for texts in texts_of(array) for part in texts.cut(CHUNK)]
+    def count(self, array: pa.ChunkedArray, weigh: Weigh | None = None) -> CsrBuilder:
+        """Count texts, and weigh what was counted where it is still in the cache.
 
-        def work(texts: Texts) -> Result:
-            return finish(self._count(texts))
+        Args:
+            array: texts, as `inputs.as_arrow` returns them.
+            weigh: from counts to float32 weights; None keeps the frequencies.
+        """
+        parts = [part for texts in texts_of(array) for part in texts.cut(CHUNK)]
+        built = CsrBuilder(len(array), np.uint32 if weigh is None else np.float32, sum(map(_size, parts)))
 
-        if self.threads == 1 or len(chunks) < 2:
-            return [work(texts) for texts in chunks]
-        return list(self._workers().map(work, chunks))
+        def work(texts: Texts) -> Counted:
+            counted = self._count(texts)
+            values = counted.values.copy() if weigh is None else weigh(counted)
+            return counted._replace(term_ids=counted.term_ids.copy(), values=values)
+
+        one_by_one = self.threads == 1 or len(parts) < 2
+        results = map(work, parts) if one_by_one else self._workers().map(work, parts)
+        for texts, counted in zip(parts, results, strict=True):
+            built.append(counted, _size(texts))
+        return built
 
     def _workers(self) -> ThreadPoolExecutor:
         # Threads do not survive a fork, so a pool belongs to the process that made it.
@@ -77,7 +77,7 @@ class SurfaceFormCounter:
         if scratch is None:
             scratch = self._scratch.value = _Scratch()
         side = SideTable()
-        size = int((texts.ends - texts.starts).sum())
+        size = _size(texts)
         # Every token but the last of a text is followed by at least one byte that is none.
         references = scratch.array("references", np.uint32, (size + len(texts.starts)) // 2 + 1)
         reference_ends = np.empty(len(texts.starts), np.int64)
@@ -170,7 +170,5 @@ def _invalid(texts: Texts) -> Bm25InputError:
     return Bm25InputError("a text is not valid UTF-8")
 
 
-def concatenate(parts: Iterable[Array], kind: Any) -> Array:
-    """Concatenate arrays, of which there may be none."""
-    parts = list(parts)
-    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.empty(0, kind)
+def _size(texts: Texts) -> int:
+    return int((texts.ends - texts.starts).sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,12 +15,10 @@ from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.queries import QueryEncoder
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from bm25.counter import Counted, SurfaceFormCounter
+    from bm25.counter import SurfaceFormCounter
     from bm25.counts import TermCounts
+    from bm25.csr import Counted
     from bm25.sparse import SparseVectors
-    from bm25.terms import TermBlock
 
 __all__ = ["Bm25Encoder"]
 
@@ -122,63 +120,54 @@ class Bm25Encoder:
             counts: what `count_documents` returned; neither texts nor tokenization are needed.
             avg_len: the mean document length to use instead of the configuration's.
         """
+        from bm25.csr import Counted
         from bm25.sparse import SparseVectors
 
         if avg_len is not None:
             avg_len = Bm25Config(avg_len=avg_len).avg_len
-        values = self._document_values(counts, avg_len=avg_len)
+        counted = Counted(counts.indptr, counts.term_ids, counts.frequencies, counts.lengths, [])
+        values = self._document_values(counted, avg_len=avg_len)
         return SparseVectors(counts.indptr, counts.term_ids, values, counts.valid)
 
-    def warmup(self) -> None:
-        """Compile everything this encoder uses, or load it from the cache of compiled code."""
-        # Forms of every kind, so that every kernel meets the types it is compiled for.
-        self.encode_documents(["warm up “words” of every kind, a-b", None])
-        self.encode_queries(["warm up"])
-        if self.config.k3 is None:
-            Bm25Encoder(Bm25Config(k3=1.0), threads=1).encode_queries(["warm up"])
-        from bm25.vocabulary import warmup
+    @staticmethod
+    def warmup() -> None:
+        """Compile every kernel, or load it from the cache of compiled code."""
+        encoder = Bm25Encoder(Bm25Config(k3=1.0), threads=1)
+        # Enough distinct words that the table of surface forms grows: that has a kernel of its own.
+        encoder.encode_documents([" ".join(f"word{i}" for i in range(10_000))])
+        encoder.encode_queries(["warm up"])
 
-        warmup()
-
-    def _encode(self, texts: Any, counter: SurfaceFormCounter, values: Any) -> SparseVectors:
+    def _encode(self, texts: Any, counter: SurfaceFormCounter, weigh: Any) -> SparseVectors:
         from bm25.inputs import as_arrow, validity
         from bm25.sparse import SparseVectors
 
         array = as_arrow(texts)
-        parts = counter.map(
-            array, lambda part: _Part(part.indptr, part.term_ids.copy(), values(part), None, [])
-        )
-        return SparseVectors(*_joined(parts)[:3], validity(array))
+        built = counter.count(array, weigh)
+        return SparseVectors(built.indptr, built.term_ids, built.values, validity(array))
 
     def _count(self, texts: Any, counter: SurfaceFormCounter) -> TermCounts:
         from bm25.counts import TermCounts
         from bm25.inputs import as_arrow, validity
 
         array = as_arrow(texts)
-        parts = counter.map(
-            array,
-            lambda part: _Part(
-                part.indptr, part.term_ids.copy(), part.frequencies.copy(), part.lengths, part.blocks
-            ),
-        )
-        indptr, term_ids, frequencies, lengths, blocks = _joined(parts)
+        built = counter.count(array)
         vocabulary = counter.vocabulary
         return TermCounts(
-            indptr,
-            term_ids,
-            frequencies.astype(np.uint32, copy=False),
-            lengths,
+            built.indptr,
+            built.term_ids,
+            built.values,
+            built.lengths,
             validity(array),
-            terms=lambda: vocabulary.blocks() + blocks,
+            terms=lambda: vocabulary.blocks() + built.blocks,
         )
 
-    def _document_values(self, part: Counted | TermCounts, *, avg_len: float | None = None) -> Array:
+    def _document_values(self, part: Counted, *, avg_len: float | None = None) -> Array:
         from bm25.kernels.weigh import weigh_documents
 
         values = np.empty(len(part.term_ids), np.float32)
         config = self.config
         weigh_documents(
-            part.indptr, part.frequencies, part.lengths,
+            part.indptr, part.values, part.lengths,
             config.k, config.b, config.avg_len if avg_len is None else avg_len, values,
         )  # fmt: skip
         return values
@@ -189,7 +178,7 @@ class Bm25Encoder:
         from bm25.kernels.weigh import weigh_queries
 
         values = np.empty(len(part.term_ids), np.float32)
-        weigh_queries(part.frequencies, self.config.k3, values)
+        weigh_queries(part.values, self.config.k3, values)
         return values
 
     @cached_property
@@ -206,31 +195,6 @@ class Bm25Encoder:
     @cached_property
     def _single_queries(self) -> QueryEncoder:
         return QueryEncoder(Analyzer(self.config, "query"), self.config.k3)
-
-
-class _Part(NamedTuple):
-    """The result for some texts: like `Counted`, but owned, with frequencies or weights as values."""
-
-    indptr: Array
-    term_ids: Array
-    values: Array
-    lengths: Array | None
-    blocks: list[TermBlock]
-
-
-def _joined(parts: list[_Part]) -> tuple[Array, Array, Array, Array, list[TermBlock]]:
-    from bm25.counter import concatenate
-
-    indptrs = [np.zeros(1, np.int64)]
-    for part in parts:
-        indptrs.append(part.indptr[1:] + indptrs[-1][-1])
-    return (
-        np.concatenate(indptrs),
-        concatenate((part.term_ids for part in parts), np.uint32),
-        concatenate((part.values for part in parts), np.float32),
-        concatenate((part.lengths for part in parts if part.lengths is not None), np.uint32),
-        [block for part in parts for block in part.blocks],
-    )
 
 
 def _counter(config: Bm25Config, role: Role, threads: int) -> SurfaceFormCounter:

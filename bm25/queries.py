@@ -41,7 +41,9 @@ class QueryEncoder:
         except KeyError:
             lists = self._resolve(self._surface_forms(text))
         except TypeError:
-            raise Bm25InputError(f"a query must be a string, got {type(text).__name__}: {text!r:.80}") from None
+            raise Bm25InputError(
+                f"a query must be a string, got {type(text).__name__}: {text!r:.80}"
+            ) from None
         if self._k3 is None:
             ids = sorted(set(chain.from_iterable(lists)))
             return np.array(ids, np.uint32), np.ones(len(ids), np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,5 +77,5 @@ class SparseVectors(Rows):
         indices, values, bounds = self.indices.tolist(), self.values.tolist(), self.indptr.tolist()
         return [
             SparseVector(indices=indices[start:end], values=values[start:end])
-            for start, end in zip(bounds[:-1], bounds[1:], strict=True)
+            for start, end in pairwise(bounds)
         ]

@@ -37,13 +37,17 @@ class TermDictionary(Mapping[int, str]):
     came does not show, and lists all in `collisions`.
     """
 
-    def __init__(self, ids: np.ndarray[Any, Any], terms: pa.LargeStringArray, collisions: dict[int, tuple[str, ...]]):
+    def __init__(
+        self, ids: np.ndarray[Any, Any], terms: pa.LargeStringArray, collisions: dict[int, tuple[str, ...]]
+    ):
         self.ids = ids
         self.terms = terms
         self.collisions = collisions
 
     @classmethod
-    def from_blocks(cls, blocks: Iterable[TermBlock], *, among: np.ndarray[Any, Any] | None = None) -> TermDictionary:
+    def from_blocks(
+        cls, blocks: Iterable[TermBlock], *, among: np.ndarray[Any, Any] | None = None
+    ) -> TermDictionary:
         """Build a dictionary; with `among` (uint32, ascending) of those ids only."""
         blocks = [block for block in blocks if len(block.ids)]
         if not blocks:
@@ -54,7 +58,9 @@ class TermDictionary(Mapping[int, str]):
             wanted = np.flatnonzero(np.isin(ids, among))
             ids, terms = ids[wanted], terms.take(pa.array(wanted))
         table = pa.table({"id": ids, "term": terms})
-        table = table.group_by(["id", "term"]).aggregate([]).sort_by([("id", "ascending"), ("term", "ascending")])
+        table = (
+            table.group_by(["id", "term"]).aggregate([]).sort_by([("id", "ascending"), ("term", "ascending")])
+        )
         ids = table["id"].to_numpy()
         first = np.ones(len(ids), bool)
         first[1:] = ids[1:] != ids[:-1]

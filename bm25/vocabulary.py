@@ -24,6 +24,7 @@ MAX_FORMS = 2**20
 
 LONGEST_FORM = 256  # bytes; longer ones are analysed each time they come
 FIRST_BITS = 14
+LAST_BITS = 21
 
 
 class Snapshot(NamedTuple):
@@ -51,8 +52,9 @@ class IdLists:
         new = list(islice(self._numbers, len(ends), None))
         if new:
             more = np.cumsum([len(item) // 4 for item in new]) + len(ids)
-            self.arrays = np.concatenate([ends, more]), np.concatenate(
-                [ids, np.frombuffer(b"".join(new), np.uint32)]
+            self.arrays = (
+                np.concatenate([ends, more]),
+                np.concatenate([ids, np.frombuffer(b"".join(new), np.uint32)]),
             )
 
 
@@ -154,7 +156,7 @@ class Vocabulary:
             arena[: self._arena_used] = self.snapshot.arena[: self._arena_used]
         bits = 64 - shift
         while 2 * (self.form_count + forms) > 1 << bits:
-            bits += 1
+            bits += 1 if bits >= LAST_BITS - 1 else 2
         if bits != 64 - shift:
             bigger = _empty_table(bits, arena)
             rehash(table, bigger.table, bigger.shift, arena)
@@ -164,7 +166,9 @@ class Vocabulary:
 
 
 def _empty_table(bits: int, arena: Array) -> Snapshot:
-    return Snapshot(np.zeros(ENTRY << bits, np.uint64), 64 - bits, arena)
+    # Filled, not `zeros`: numpy asks for huge pages only for memory that it does not take zeroed, and
+    # a fault on every small page, at random, made growing the table 15 times slower.
+    return Snapshot(np.full(ENTRY << bits, 0, np.uint64), 64 - bits, arena)
 
 
 def _block(terms: list[str]) -> TermBlock:

@@ -53,7 +53,7 @@ class Analyzer:
         # The order is Qdrant's: split, fold, lowercase, stopwords, stem, limits. The first three work
         # on all forms at once, at the speed of C.
         if not text.isascii():
-            text = self._separators().sub(" ", text)
+            text = self._separators.sub(" ", text)
         if self.config.ascii_folding:
             text = unicode.fold(text)
         if self.config.lowercase:
@@ -84,16 +84,17 @@ def _tokens(text: str) -> tuple[list[str], Sequence[int]]:
     lines = text.split("\n")
     if " " not in text:
         return lines, range(len(lines))
+    # Few lines are split further; what lies between them is taken over whole.
     tokens: list[str] = []
     owners: list[int] = []
-    for number, line in enumerate(lines):
-        if " " not in line:
-            tokens.append(line)
-            owners.append(number)
-        else:
-            pieces = [piece for piece in line.split(" ") if piece]
-            tokens += pieces
-            owners += [number] * len(pieces)
+    done = 0
+    for number in [i for i, line in enumerate(lines) if " " in line]:
+        pieces = [piece for piece in lines[number].split(" ") if piece]
+        tokens += lines[done:number] + pieces
+        owners += [*range(done, number), *[number] * len(pieces)]
+        done = number + 1
+    tokens += lines[done:]
+    owners += range(done, len(lines))
     return tokens, owners
 
 

@@ -21,9 +21,8 @@ __all__ = [
     "alphanumeric_ranges",
     "fold",
     "lower",
-    "whitespace_pattern",
+    "separators_beyond_ascii",
     "whitespace_ranges",
-    "word_separator_pattern",
 ]
 
 Ranges = tuple[tuple[int, int], ...]
@@ -51,13 +50,21 @@ def whitespace_ranges() -> Ranges:
     return _tables().whitespace
 
 
+def separators_beyond_ascii(tokenizer: str) -> re.Pattern[str]:
+    """Return a pattern that matches one or more separators, those of ASCII left out.
+
+    ASCII separators bound a surface form and are in none; what else splits it is found by this.
+    """
+    return _word_separators() if tokenizer == "word" else _whitespace()
+
+
 @cache
-def word_separator_pattern() -> re.Pattern[str]:
-    """A pattern that matches one or more characters between two tokens of the `word` tokenizer."""
+def _word_separators() -> re.Pattern[str]:
     # `re` looks a character of plane 0 up in a bitmap, but compares it with each later range in turn.
     # So the later planes are one range here, and a hit there is put to the real test afterwards. Naming
     # the class twice instead of repeating it once lets `re` skip quickly to its first character.
-    plane_0, later = _split(_complement(alphanumeric_ranges()), at=0x10000)
+    beyond_ascii = _split(_complement(alphanumeric_ranges()), at=0x80)[1]
+    plane_0, later = _split(beyond_ascii, at=0x10000)
     largest_first = sorted(later, key=lambda r: r[0] - r[1])  # emoji are in one of the largest
     probable = f"[{_class(plane_0)}{_class([(0x10000, _LAST)])}]"
     later_alphanumeric = f"[^{_class([(0, 0xFFFF)])}{_class(largest_first)}]"
@@ -66,9 +73,8 @@ def word_separator_pattern() -> re.Pattern[str]:
 
 
 @cache
-def whitespace_pattern() -> re.Pattern[str]:
-    """A pattern that matches one or more characters between two tokens of the `whitespace` tokenizer."""
-    whitespace = f"[{_class(whitespace_ranges())}]"
+def _whitespace() -> re.Pattern[str]:
+    whitespace = f"[{_class(_split(whitespace_ranges(), at=0x80)[1])}]"
     return re.compile(f"{whitespace}{whitespace}*")
 
 

@@ -115,8 +115,9 @@ class _Job:
         from bm25.files import BackgroundWriter, open_output
 
         args = self._args
-        first = self._open(args.input[0], None)
-        try:
+        # Empty shards are common, and say nothing of the columns.
+        leading = next((path for path in args.input if _size(path) != 0), args.input[0])
+        with self._open(leading, None) as first:
             kept = _kept_columns(args, first)
             schema = _output_schema(args, first.schema, kept)
             with (
@@ -128,14 +129,14 @@ class _Job:
                     inputs=[path for path in args.input if path != "-"],
                 ) as output,
                 BackgroundWriter(output.write) as writer,
-                _progress(args) as progress,
+                _Progress(args) as progress,
             ):
-                self._run_input(first, schema, kept, writer, progress)
-                for path in args.input[1:]:
+                for path in args.input:
+                    if path is leading:
+                        self._run_input(first, schema, kept, writer, progress)
+                        continue
                     with self._open(path, first.schema) as reader:
                         self._run_input(reader, schema, kept, writer, progress)
-        finally:
-            first.close()
 
     def _open(self, path: str, schema: pa.Schema | None) -> InputReader:
         from bm25.files import open_input
@@ -231,7 +232,7 @@ def _output_schema(args: argparse.Namespace, schema: pa.Schema, kept: list[str])
     return pa.schema([*(schema.field(name) for name in kept), (args.vector_column, vector)])
 
 
-class _progress:
+class _Progress:
     """A bar on stderr, called with the number of bytes read so far."""
 
     def __init__(self, args: argparse.Namespace) -> None:
@@ -245,7 +246,7 @@ class _progress:
         if self._bar is not None:
             self._bar.update(bytes_read - self._bar.n)
 
-    def __enter__(self) -> _progress:
+    def __enter__(self) -> _Progress:
         return self
 
     def __exit__(self, *_: Any) -> None:
@@ -253,12 +254,16 @@ class _progress:
             self._bar.close()
 
 
-def _total_bytes(paths: list[str]) -> int | None:
+def _size(path: str) -> int | None:
+    """Return the size of a plain file, None for anything else."""
     import os
 
-    if any(not os.path.isfile(path) for path in paths):
-        return None
-    return sum(os.path.getsize(path) for path in paths)
+    return os.path.getsize(path) if path != "-" and os.path.isfile(path) else None
+
+
+def _total_bytes(paths: list[str]) -> int | None:
+    sizes = [_size(path) for path in paths]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def _batch_bytes(text: str) -> int:

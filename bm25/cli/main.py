@@ -61,13 +61,9 @@ class _Parser(argparse.ArgumentParser):
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import PackageNotFoundError, version
+        from bm25 import __version__
 
-        try:
-            number = version("bm25-engine")
-        except PackageNotFoundError:  # a source tree that is not installed
-            number = "unknown"
-        print(f"bm25-engine {number}")
+        print(f"bm25-engine {__version__}")
         parser.exit()
 
 

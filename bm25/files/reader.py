@@ -172,7 +172,7 @@ def _rows(
 def _check_columns(
     rows: Any, columns: list[ColumnSpec] | None, text_column: str | None, source: ByteSource
 ) -> None:
-    if not len(rows.schema) and not source.head_decompressed().strip():
+    if not len(rows.schema) and not source.head_decompressed().removeprefix(b"\xef\xbb\xbf").strip():
         # An empty file says nothing of its columns: it has those it is asked for, and no rows.
         names = [spec.name for spec in columns or ()] or [name for name in (text_column,) if name]
         rows.schema = pa.schema([(name, pa.string()) for name in names])

@@ -36,7 +36,7 @@ def _pointer(context: Any, builder: Any, signature: Any, args: Any, ir_type: Any
 def _mask_intrinsic(classify: Any) -> Any:
     """Make an intrinsic of a function that builds the <64 x i1> "belongs to a token" of 64 bytes."""
 
-    @intrinsic(prefer_literal=False)  # type: ignore[misc]
+    @intrinsic(prefer_literal=False)
     def token_mask(typingctx: Any, data: Any, start: Any) -> Any:
         from llvmlite import ir
 
@@ -67,7 +67,7 @@ def _classify_whitespace(builder: Any, block: Any, splat: Any) -> Any:
     return builder.not_(builder.or_(space, control))
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _load64(typingctx: Any, data: Any, start: Any) -> Any:
     from llvmlite import ir
 
@@ -77,7 +77,7 @@ def _load64(typingctx: Any, data: Any, start: Any) -> Any:
     return types.uint64(data, types.intp), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _count_trailing_zeros(typingctx: Any, value: Any) -> Any:
     from llvmlite import ir
 
@@ -88,7 +88,7 @@ def _count_trailing_zeros(typingctx: Any, value: Any) -> Any:
     return types.intp(types.uint64), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _prefetch(typingctx: Any, array: Any, index: Any) -> Any:
     from llvmlite import ir
 
@@ -104,7 +104,7 @@ def _prefetch(typingctx: Any, array: Any, index: Any) -> Any:
     return types.void(array, types.intp), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _load_acquire(typingctx: Any, array: Any, index: Any) -> Any:
     from llvmlite import ir
 
@@ -115,7 +115,7 @@ def _load_acquire(typingctx: Any, array: Any, index: Any) -> Any:
     return types.uint64(array, types.intp), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _store_release(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     from llvmlite import ir
 
@@ -127,7 +127,7 @@ def _store_release(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     return types.void(array, types.intp, types.uint64), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def _fused_multiply_add(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fma(*args)

@@ -9,6 +9,7 @@ places are tried in turn, and without any the code runs uncached after one warni
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -38,25 +39,42 @@ def source_stamp() -> str:
 
 @functools.cache
 def cache_directory() -> Path | None:
-    """Return the first folder that can be written, or None after one warning.
+    """Return the folder of compiled code, or None after one warning.
 
-    Tried in order: `NUMBA_CACHE_DIR`, this package's own `__pycache__`, the user's cache folder
-    (`XDG_CACHE_HOME`, else `~/.cache`).
+    The first of these that holds code of this version already, be it read-only (an image that
+    `bm25 warmup` was run in); else the first that can be written: `NUMBA_CACHE_DIR`, this package's
+    own `__pycache__`, the user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`).
     """
-    for folder in _candidates():
+    folders = _candidates()
+    for folder in folders:
+        try:
+            if any(folder.glob(f"*-{_tag()}.*.nbi")):
+                return folder
+        except OSError:
+            continue
+    for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
         except OSError:
             continue
         return folder
+    _warn_uncached("no folder for it can be written")
+    return None
+
+
+@functools.cache
+def _warn_uncached(reason: str) -> None:
     warnings.warn(
-        "bm25: no folder for compiled code can be written, so it is compiled anew in each process; "
+        f"bm25: compiled code is not cached ({reason}), so each process compiles anew, for some seconds; "
         "set NUMBA_CACHE_DIR to a writable folder, or run `bm25 warmup` where the image is built",
         RuntimeWarning,
         stacklevel=2,
     )
-    return None
+
+
+def _tag() -> str:
+    return source_stamp()[:12]
 
 
 def _candidates() -> list[Path]:
@@ -64,18 +82,19 @@ def _candidates() -> list[Path]:
     if config.CACHE_DIR:
         folders.insert(0, Path(config.CACHE_DIR) / "bm25-kernels")
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    try:
+    with contextlib.suppress(RuntimeError):  # without HOME and without an entry among the users
         folders.append((Path(base) if base else Path.home() / ".cache") / "bm25-kernels")
-    except RuntimeError:  # Path.home() without HOME and without an entry in the password file
-        pass
     return folders
 
 
-class _Locator(_CacheLocator):  # type: ignore[misc]
+class _Locator(_CacheLocator):
     def __init__(self, function: Any, directory: Path) -> None:
         self._py_file = function.__code__.co_filename  # read by Numba for its warnings
         self._line = function.__code__.co_firstlineno
         self._directory = directory
+
+    def ensure_cache_path(self) -> None:
+        pass  # it exists; whether it can be written shows when something is
 
     def get_cache_path(self) -> str:
         return str(self._directory)
@@ -85,7 +104,7 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
 
     def get_disambiguator(self) -> str:
         # Two versions of the package may share one folder; neither may evict the other.
-        return f"{self._line}-{source_stamp()[:12]}"
+        return f"{self._line}-{_tag()}"
 
     @classmethod
     def from_function(cls, function: Any, path: str) -> _Locator | None:
@@ -93,11 +112,11 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
         return None if directory is None else cls(function, directory)
 
 
-class _CacheImplementation(CompileResultCacheImpl):  # type: ignore[misc]
+class _CacheImplementation(CompileResultCacheImpl):
     _locator_classes = (_Locator,)
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     _impl_class = _CacheImplementation
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
@@ -110,7 +129,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
         try:
             super().save_overload(signature, data)
         except OSError as error:
-            warnings.warn(f"bm25: compiled code was not cached: {error}", RuntimeWarning, stacklevel=2)
+            _warn_uncached(f"{error.strerror or error}")
 
 
 def kernel(function: Callable[..., Any]) -> Any:

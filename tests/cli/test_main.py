@@ -1,0 +1,88 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import bm25
+from bm25.cli.main import main
+
+HEAVY = ("numpy", "numba", "pyarrow", "qdrant_client", "qdrant_edge", "scipy", "pandas", "tqdm")
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "bm25", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["encode", "--help"], ["demo", "-h"], ["--version"], ["encode"]]
+)
+def test_help_and_usage_errors_load_nothing_heavy(arguments):
+    code = f"""
+import sys
+from bm25.cli.main import main
+main({arguments!r})
+print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["encode", "query", "demo", "warmup"])
+def test_help_has_examples(command, capsys):
+    assert main([command, "--help"]) == 0
+    assert f"examples:\n  bm25 {command}" in capsys.readouterr().out
+
+
+def test_help_says_what_the_default_preset_is(capsys):
+    main(["encode", "--help"])
+    assert "The default is the preset\n  'tuned' (k 1.5, b 0.75, k3 8)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "required: COMMAND; see bm25 --help"),
+        (["encod"], "invalid choice: 'encod'"),
+        (["encode", "x.txt"], "required: -o/--output; see bm25 encode --help"),
+        (["query", "--k", "x", "text"], "argument --k: invalid float value: 'x'"),
+        (["query", "--b", "7", "text"], "b must be in [0.0, 1.0], got 7.0"),
+        (["query", "--language", "germn", "text"], "did you mean 'german'?"),
+        (["encode", "-", "-", "-o", "x.arrow"], "standard input (-) can be read only once"),
+        (["encode", "a.txt", "-o", "x.arrow", "--columns", "a,,b"], "empty name in 'a,,b'"),
+        (["encode", "a.txt", "-o", "x.arrow", "--batch-bytes", "1"], "must be from 1024"),
+        (["demo", "--limit", "0"], "must be at least 1, got 0"),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_with_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("bm25: error: ")
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_data_errors_are_one_line_and_exit_with_1(tmp_path):
+    done = run("encode", tmp_path / "nope.jsonl", "-o", tmp_path / "x.arrow")
+    assert done.returncode == 1
+    assert done.stderr == f"bm25: error: {tmp_path}/nope.jsonl: no such file\n"
+
+
+def test_a_traceback_on_request(tmp_path):
+    environment = {**os.environ, "BM25_TRACEBACK": "1"}
+    done = run("encode", tmp_path / "nope.jsonl", "-o", tmp_path / "x.arrow", env=environment)
+    assert "Traceback" in done.stderr
+
+
+def test_version():
+    done = run("--version")
+    assert done.returncode == 0
+    assert done.stdout == f"bm25-engine {bm25.__version__}\n"
+
+
+def test_signal_handlers_are_given_back(tmp_path):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    main(["encode", str(tmp_path / "nope.txt"), "-o", str(tmp_path / "x.arrow")])
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
