@@ -104,8 +104,8 @@ class Vocabulary:
         """
         text = lines[: line_ends[-1]].tobytes().decode()
         with self.lock:
-            terms, owner_list = self.analyzer.analyze(text)
-            owners = np.asarray(owner_list, np.int64)
+            terms, numbers = self.analyzer.analyze(text)
+            owners = np.arange(len(numbers)) if isinstance(numbers, range) else np.array(numbers, np.int64)
             block = _block(terms)
             kept = np.diff(line_ends, prepend=-1) - 1 <= LONGEST_FORM
             if self.form_count >= self.max_forms:

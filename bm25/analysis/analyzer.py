@@ -59,7 +59,9 @@ class Analyzer:
         if self.config.lowercase:
             text = unicode.lower(text)
         tokens, owners = _tokens(text)
-        if self._stopwords:
+        # Stopwords are met early in a corpus; most later batches of new forms have none, and the set
+        # finds that out faster than a loop does.
+        if not self._stopwords.isdisjoint(tokens):
             tokens, owners = _keep([token not in self._stopwords for token in tokens], tokens, owners)
         if self._stem is not None:
             tokens = self._stem(tokens)
@@ -99,6 +101,4 @@ def _tokens(text: str) -> tuple[list[str], Sequence[int]]:
 
 
 def _keep(flags: list[bool], tokens: list[str], owners: Sequence[int]) -> tuple[list[str], Sequence[int]]:
-    if all(flags):
-        return tokens, owners
     return list(compress(tokens, flags)), list(compress(owners, flags))

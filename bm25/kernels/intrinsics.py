@@ -18,6 +18,7 @@ from numba.extending import intrinsic
 
 __all__ = [
     "count_trailing_zeros", "fused_multiply_add", "load64", "load_acquire", "prefetch",
+    "store64",
     "store_release", "token_mask_whitespace", "token_mask_word",
 ]  # fmt: skip
 
@@ -75,6 +76,17 @@ def _load64(typingctx: Any, data: Any, start: Any) -> Any:
         return builder.load(_pointer(context, builder, signature, args, ir.IntType(64)), align=1)
 
     return types.uint64(data, types.intp), codegen
+
+
+@intrinsic
+def _store64(typingctx: Any, data: Any, start: Any, value: Any) -> Any:
+    from llvmlite import ir
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(args[2], _pointer(context, builder, signature, args, ir.IntType(64)), align=1)
+        return context.get_dummy_value()
+
+    return types.void(data, types.intp, types.uint64), codegen
 
 
 @intrinsic
@@ -141,6 +153,11 @@ def _python_load64(data: Any, start: int) -> Any:
     return U64(int.from_bytes(block.tobytes(), "little"))
 
 
+def _python_store64(data: Any, start: int, value: Any) -> None:
+    assert start + 8 <= len(data), "a store may not leave the buffer"
+    data[start : start + 8] = np.frombuffer(int(value).to_bytes(8, "little"), np.uint8)
+
+
 def _python_token_mask_word(data: Any, start: int) -> Any:
     return _python_mask(data, start, lambda byte: byte >= 0x80 or chr(byte).isalnum())
 
@@ -179,6 +196,7 @@ def _python_fused_multiply_add(a: float, b: float, c: float) -> float:
 
 if config.DISABLE_JIT:
     load64 = _python_load64
+    store64 = _python_store64
     token_mask_word = _python_token_mask_word
     token_mask_whitespace = _python_token_mask_whitespace
     count_trailing_zeros = _python_count_trailing_zeros
@@ -188,6 +206,7 @@ if config.DISABLE_JIT:
     fused_multiply_add = _python_fused_multiply_add
 else:
     load64 = _load64
+    store64 = _store64
     token_mask_word = _mask_intrinsic(_classify_word)
     token_mask_whitespace = _mask_intrinsic(_classify_whitespace)
     count_trailing_zeros = _count_trailing_zeros

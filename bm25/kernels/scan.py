@@ -8,6 +8,7 @@ from bm25.kernels.intrinsics import (
     count_trailing_zeros,
     load64,
     prefetch,
+    store64,
     token_mask_whitespace,
     token_mask_word,
 )
@@ -97,8 +98,8 @@ def admit(data, start, length, h, new_table, new_bytes, new_ends, state):
     if count == new_ends.shape[0] or used + length + 1 + PADDING > new_bytes.shape[0]:
         state[NEEDED] = length + 1 + PADDING
         return -1
-    for i in range(length):
-        new_bytes[used + i] = data[start + i]
+    for i in range(0, length, 8):  # beyond the end too: there is room, and the next form comes over it
+        store64(new_bytes, used + i, load64(data, start + i))
     new_bytes[used + length] = 10  # a line feed: it is inside no token
     new_ends[count] = used + length
     # After a search that met the probe limit the form stays without a slot: listed, found no more.

@@ -70,25 +70,47 @@ def test_whitespace_is_where_the_whitespace_tokenizer_splits():
     assert len(gone) == 25
 
 
+# Runs of bytes between ASCII separators; what lies beyond ASCII is split by the patterns.
+SURFACE = {"word": re.compile("[0-9A-Za-z\x80-\U0010ffff]+"), "whitespace": re.compile("[^\t-\r ]+")}
+
+
+def split(tokenizer, text):
+    pattern = unicode.separators_beyond_ascii(tokenizer)
+    forms = SURFACE[tokenizer].findall(text)
+    return [token for form in forms for token in pattern.split(form) if token]
+
+
 @pytest.mark.parametrize(
-    ("pattern", "ranges", "inside"),
-    [
-        (unicode.word_separator_pattern, unicode.alphanumeric_ranges, False),
-        (unicode.whitespace_pattern, unicode.whitespace_ranges, True),
-    ],
+    ("tokenizer", "ranges", "inside"),
+    [("word", unicode.alphanumeric_ranges, False), ("whitespace", unicode.whitespace_ranges, True)],
 )
-def test_pattern_agrees_with_its_ranges_at_every_code_point(pattern, ranges, inside):
+def test_pattern_agrees_with_its_ranges_at_every_code_point(tokenizer, ranges, inside):
     everything = members(ranges())
-    matches = pattern().fullmatch
-    assert all((matches(chr(code)) is not None) is ((code in everything) is inside) for code in CODE_POINTS)
+    expected = {code for code in CODE_POINTS if code >= 0x80 and (code in everything) is inside}
+    matches = unicode.separators_beyond_ascii(tokenizer).fullmatch
+    assert {code for code in CODE_POINTS if matches(chr(code)) is not None} == expected
 
 
-@pytest.mark.parametrize("pattern", [unicode.word_separator_pattern, unicode.whitespace_pattern])
-def test_pattern_matches_whole_runs_and_never_nothing(pattern):
-    runs = pattern().findall("a \t\u2003\u3000b\nc")
-    assert runs == [" \t\u2003\u3000", "\n"]
-    assert pattern().search("") is None
-    assert pattern().search("abc") is None
+@pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
+def test_pattern_leaves_the_ranges_of_ascii_to_the_surface_forms(tokenizer):
+    ascii_alphanumeric = {code for code in range(0x80) if chr(code).isalnum()}
+    assert members(unicode.alphanumeric_ranges()) & set(range(0x80)) == ascii_alphanumeric
+    assert members(unicode.whitespace_ranges()) & set(range(0x80)) == {9, 10, 11, 12, 13, 32}
+    assert unicode.separators_beyond_ascii(tokenizer).search("".join(map(chr, range(0x80)))) is None
+
+
+@pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
+def test_pattern_matches_whole_runs_and_never_nothing(tokenizer):
+    pattern = unicode.separators_beyond_ascii(tokenizer)
+    assert pattern.findall("a\u2003\u3000\x85b\nc\xa0") == ["\u2003\u3000\x85", "\xa0"]
+    assert pattern.search("") is None
+    assert pattern.search("abc") is None
+
+
+def test_word_pattern_matches_whole_runs_in_every_plane():
+    pattern = unicode.separators_beyond_ascii("word")
+    run = "\u2026\U0001f600\U0001f601\U000e0001\ue000\U0010ffff"
+    assert pattern.findall(f"𐌰{run}𠀀{run[::-1]}ä") == [run, run[::-1]]
 
 
 @pytest.mark.parametrize(
@@ -105,17 +127,13 @@ def test_pattern_matches_whole_runs_and_never_nothing(pattern):
     ],
 )
 def test_word_separators_between_known_tokens(text, tokens):
-    assert [token for token in unicode.word_separator_pattern().split(text) if token] == tokens
+    assert split("word", text) == tokens
     assert terms(WORD, text) == terms(WHITESPACE, " ".join(tokens))
 
 
 def test_nul_and_information_separators_are_no_whitespace():
     # Python's str.split() splits at U+001C to U+001F.
-    assert unicode.whitespace_pattern().split("a\x1cb\x1fc\x00d e\x85f\u200bg") == [
-        "a\x1cb\x1fc\x00d",
-        "e",
-        "f\u200bg",
-    ]
+    assert split("whitespace", "a\x1cb\x1fc\x00d e\x85f\u200bg") == ["a\x1cb\x1fc\x00d", "e", "f\u200bg"]
 
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -124,10 +142,8 @@ any_text = st.text(st.characters(exclude_categories=["Cs"]))
 @given(any_text)
 @settings(max_examples=300, deadline=None)
 def test_split_text_has_the_terms_of_the_engine(text):
-    words = " ".join(unicode.word_separator_pattern().split(text))
-    assert terms(WORD, text) == terms(WHITESPACE, words)
-    pieces = unicode.whitespace_pattern().split(text)
-    assert terms(WHITESPACE, text) == terms(WHITESPACE, " ".join(pieces))
+    assert terms(WORD, text) == terms(WHITESPACE, " ".join(split("word", text)))
+    assert terms(WHITESPACE, text) == terms(WHITESPACE, " ".join(split("whitespace", text)))
 
 
 # Lowercase
