@@ -41,7 +41,7 @@ def standard_library() -> list[Passage]:
 
 
 def docstrings(root: Path) -> Iterator[Passage]:
-    """Yield the docstring of every module, class and function under `root` that has one."""
+    """Yield the docstring of every module, public class and public function under `root`."""
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
         if _LEFT_OUT & set(parts) or path.stat().st_size > _LARGEST_SOURCE:
@@ -71,8 +71,12 @@ def _of(node: ast.AST, name: str) -> Iterator[Passage]:
         if text:
             yield Passage(name, text)
         for child in node.body:
-            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and _is_public(child):
                 yield from _of(child, f"{name}.{child.name}")
+
+
+def _is_public(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return not node.name.startswith("_") or node.name.endswith("__")
 
 
 def _passages(text: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ def test_docstrings_carry_qualified_names(tmp_path):
         'class A:\n    """Class A."""\n'
         '    async def f(self):\n        """Method f."""\n'
         "    def g(self): ...\n"
+        '    def _h(self):\n        """Private."""\n'
     )
     (package / "broken.py").write_text("def (:\n")
     (tmp_path / "test").mkdir()

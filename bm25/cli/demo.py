@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from bm25.cli.options import add_config_arguments, config_from_arguments
+from bm25.errors import Bm25InputError
 
 if TYPE_CHECKING:
     from bm25.encoder import Bm25Encoder
@@ -74,7 +75,6 @@ def _index(encoder: Bm25Encoder, collection: EdgeCollection, *, fit_length: bool
     import time
 
     from bm25.demo_corpus import standard_library
-    from bm25.errors import Bm25InputError
 
     print("Reading the documentation of Python's standard library ...", flush=True)
     passages = standard_library()

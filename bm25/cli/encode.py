@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config, split_names
+from bm25.errors import Bm25ConfigError, Bm25InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -192,8 +193,6 @@ class _Job:
 def _check_paths(args: argparse.Namespace) -> None:
     import os
 
-    from bm25.errors import Bm25ConfigError, Bm25InputError
-
     if args.output == "-" and sys.stdout.isatty():
         raise Bm25ConfigError(
             "-o - writes binary data, and standard output is a terminal; pipe it, or name a file"
@@ -220,8 +219,6 @@ def _kept_columns(args: argparse.Namespace, reader: InputReader) -> list[str]:
 
 def _output_schema(args: argparse.Namespace, schema: pa.Schema, kept: list[str]) -> pa.Schema:
     import pyarrow as pa
-
-    from bm25.errors import Bm25InputError
 
     if args.vector_column in kept:
         raise Bm25InputError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from bm25.errors import Bm25ConfigError
+
 if TYPE_CHECKING:
     from bm25.config import Bm25Config
 
@@ -55,7 +57,6 @@ def config_from_arguments(args: argparse.Namespace) -> Bm25Config:
     Raises `Bm25ConfigError` where they contradict each other or a value is not allowed.
     """
     from bm25.config import Bm25Config
-    from bm25.errors import Bm25ConfigError
 
     if args.config and args.preset:
         raise Bm25ConfigError(
@@ -110,8 +111,6 @@ def _scalars(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _add_stopwords(options: dict[str, Any], args: argparse.Namespace) -> None:
-    from bm25.errors import Bm25ConfigError
-
     if args.no_stopwords and args.stopwords:
         raise Bm25ConfigError("--no-stopwords and --stopwords exclude each other")
     if not (args.no_stopwords or args.stopwords or args.stopword):
@@ -135,8 +134,6 @@ def _current_stopwords(options: dict[str, Any]) -> tuple[list[str], list[str]]:
 def _read(path: str) -> dict[str, Any]:
     import json
     import tomllib
-
-    from bm25.errors import Bm25ConfigError
 
     try:
         with open(path, "rb") as file:

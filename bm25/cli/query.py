@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bm25.cli.options import add_config_arguments, config_from_arguments
+from bm25.errors import Bm25ConfigError, Bm25InputError
 
 __all__ = ["add_parser", "run"]
 
@@ -42,6 +43,8 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     config = config_from_arguments(args)
+    if not args.text and sys.stdin.isatty():
+        raise Bm25ConfigError('no text: give one, as in bm25 query "how do I parse a date", or pipe lines in')
 
     from bm25 import Bm25Encoder
 
@@ -54,8 +57,6 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _lines() -> Iterable[str]:
-    from bm25.errors import Bm25InputError
-
     for number, line in enumerate(sys.stdin.buffer, 1):
         try:
             yield line.decode().rstrip("\r\n")
@@ -64,8 +65,6 @@ def _lines() -> Iterable[str]:
 
 
 def _require_unicode(text: str) -> str:
-    from bm25.errors import Bm25InputError
-
     try:
         text.encode()
     except UnicodeEncodeError:

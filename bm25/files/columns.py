@@ -70,10 +70,8 @@ def require_column(name: str, existing: Iterable[str], where: str, what: str = "
 
 
 def require_text_column(name: str, schema: pa.Schema, where: str) -> None:
-    """Raise `Bm25InputError` unless the schema has one column of that name and it holds text."""
+    """Raise `Bm25InputError` unless the schema has a column of that name and it holds text."""
     require_column(name, schema.names, where, "text column")
-    if schema.names.count(name) > 1:
-        raise Bm25InputError(f"{where}: there are {schema.names.count(name)} columns named {name!r}")
     kind = schema.field(name).type
     if not is_text(kind):
         raise Bm25InputError(f"{where}: text column {name!r} has the type {kind}, not string")

@@ -178,6 +178,12 @@ def _check_columns(
         rows.schema = pa.schema([(name, pa.string()) for name in names])
         return
     where = source.name
+    names = rows.schema.names
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise Bm25InputError(
+            f"{where}: there are {names.count(twice[0])} columns named {twice[0]!r}; rename one"
+        )
     if text_column is not None:
         require_text_column(text_column, rows.schema, where)
     for spec in columns or ():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import secrets
 import stat
@@ -232,7 +233,10 @@ class _Destination:
     def stream(self) -> Any:
         if self._path == "-":
             return pa.PythonFile(_KeptOpen(sys.stdout.buffer), mode="w")
-        return pa.OSFile(self._temporary or self._path, "wb")
+        if self._temporary is None:
+            # Arrow asks a file for its position, which a pipe or a device does not know.
+            return pa.PythonFile(io.BufferedWriter(io.FileIO(self._path, "wb")), mode="w")
+        return pa.OSFile(self._temporary, "wb")
 
     def commit(self) -> None:
         if self._temporary is None:

@@ -187,6 +187,13 @@ def test_columnar_errors(columnar):
         read(path)
 
 
+def test_repeated_column_names(tmp_path):
+    table = pa.table([pa.array([1]), pa.array(["a"]), pa.array(["b"])], names=["id", "text", "text"])
+    path = write_stream(tmp_path / "in.arrows", table)
+    with pytest.raises(Bm25InputError, match="there are 2 columns named 'text'; rename one"):
+        read(path)
+
+
 def test_columnar_text_that_is_not_utf_8(columnar):
     bad = pa.array([b"a", b"\xff", b"c"]).view(pa.string())
     with pytest.raises(Bm25InputError, match="row 2: column 'text' is not valid UTF-8"):

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -117,6 +118,24 @@ def test_what_is_refused(tmp_path):
         with pytest.raises(Bm25InputError, match=message):
             open_output(path, BATCH.schema, **options)
     assert sorted(os.listdir(tmp_path)) == ["in.arrow", "same.arrow"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("format", ["arrow", "arrows", "parquet"])
+def test_named_pipes_and_devices_are_written_to_directly(tmp_path, format):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    received = []
+    thread = threading.Thread(target=lambda: received.append(path.read_bytes()))
+    thread.start()
+    for destination in (path, os.devnull):
+        with open_output(destination, BATCH.schema, format=format) as output:
+            output.write(BATCH)
+    thread.join()
+    plain = tmp_path / "plain"
+    with open_output(plain, BATCH.schema, format=format) as output:
+        output.write(BATCH)
+    assert received == [plain.read_bytes()]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

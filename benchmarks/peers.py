@@ -1,0 +1,68 @@
+"""The encoders that ours is measured against, each as a function from a list of texts to nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+Encode = Callable[[list[str]], object]
+
+NAMES = {
+    "qdrant_edge.Bm25": ("qdrant-edge-py",),
+    "FastEmbed Bm25": ("fastembed",),
+    "bm25s.tokenize": ("bm25s", "PyStemmer"),
+    "HashingVectorizer": ("scikit-learn",),
+}
+
+
+def described(name: str) -> str:
+    """Return a peer's name with the versions of its packages."""
+    return f"{name} ({', '.join(f'{package} {version(package)}' for package in NAMES[name])})"
+
+
+def qdrant_edge(language: str) -> Encode:
+    """Qdrant's own encoder, one text a call, as it is offered."""
+    import qdrant_edge
+
+    model = qdrant_edge.Bm25(qdrant_edge.Bm25Config(language=language))
+    return lambda texts: [model.embed_document(text) for text in texts]
+
+
+def fastembed(language: str) -> Encode:
+    """FastEmbed's `Qdrant/bm25`, from stopword lists of ours instead of a download."""
+    from fastembed.sparse.bm25 import Bm25
+
+    folder = Path(tempfile.mkdtemp())
+    (folder / "mock.file").touch()
+    source = Path(__file__).parents[1] / "stopwords" / f"{language}.txt"
+    (folder / source.name).write_bytes(source.read_bytes())
+    model = Bm25("Qdrant/bm25", language=language, specific_model_path=str(folder))
+    return lambda texts: list(model.embed(texts))
+
+
+def bm25s(language: str) -> Encode:
+    """bm25s' tokenizer with PyStemmer: tokens to integers, no weights."""
+    import bm25s
+    import Stemmer
+
+    stemmer = Stemmer.Stemmer(language)
+    stopwords = "en" if language == "english" else "de"
+    return lambda texts: bm25s.tokenize(texts, stopwords=stopwords, stemmer=stemmer, show_progress=False)
+
+
+def hashing_vectorizer(language: str) -> Encode:
+    """scikit-learn's HashingVectorizer: term frequencies of unstemmed words, no weights."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    model = HashingVectorizer(alternate_sign=False, norm=None)
+    return model.transform
+
+
+MAKERS: dict[str, Callable[[str], Encode]] = {
+    "qdrant_edge.Bm25": qdrant_edge,
+    "FastEmbed Bm25": fastembed,
+    "bm25s.tokenize": bm25s,
+    "HashingVectorizer": hashing_vectorizer,
+}
