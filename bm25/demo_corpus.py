@@ -17,7 +17,7 @@ from pathlib import Path
 __all__ = ["Passage", "docstrings", "language_reference", "standard_library"]
 
 _LEFT_OUT = {
-    "__pycache__", "_bundled", "idlelib", "idle_test", "lib2to3", "pydoc_data", "site-packages",
+    "__pycache__", "_bundled", "distutils", "idlelib", "idle_test", "lib2to3", "pydoc_data", "site-packages",
     "dist-packages", "test", "tests", "turtledemo",
 }  # fmt: skip
 

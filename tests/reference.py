@@ -110,3 +110,41 @@ def to_float32(value: float) -> np.float32:
     if rest > Fraction(1, 2) or (rest == Fraction(1, 2) and whole % 2):
         whole += 1
     return np.float32(math.ldexp(whole, exponent - 24))
+
+
+def term_with_id(wanted: int, number: int, alphabet: bytes) -> bytes:
+    """Return the `number`-th or a later eight-byte term of an alphabet that has the id `wanted`.
+
+    murmur3 is a chain of bijections: for any first block there is one second block that gives a hash.
+    """
+    hashes = [wanted] if wanted in (0, 2**31) else [wanted, 2**32 - wanted]
+    ones = 0xFFFFFFFF
+
+    def inverse(odd: int) -> int:
+        return pow(odd, -1, 2**32)
+
+    def rotr(x: int, r: int) -> int:
+        return (x >> r) | ((x << (32 - r)) & ones)
+
+    ends = []
+    for h in hashes:
+        h ^= h >> 16
+        h = (h * inverse(0xC2B2AE35)) & ones
+        h ^= (h >> 13) ^ (h >> 26)
+        h = (h * inverse(0x85EBCA6B)) & ones
+        h = h ^ (h >> 16) ^ 8
+        ends.append(rotr(((h - 0xE6546B64) * inverse(5)) & ones, 13))
+    size = len(alphabet)
+    while True:
+        first = bytes(alphabet[(number // size**i) % size] for i in range(4))
+        k1 = (int.from_bytes(first, "little") * 0xCC9E2D51) & ones
+        k1 = (((k1 << 15) & ones | k1 >> 17) * 0x1B873593) & ones
+        h1 = (((k1 << 13) & ones | k1 >> 19) * 5 + 0xE6546B64) & ones
+        for end in ends:
+            k1 = ((end ^ h1) * inverse(0x1B873593)) & ones
+            k1 = (rotr(k1, 15) * inverse(0xCC9E2D51)) & ones
+            second = k1.to_bytes(4, "little")
+            if all(byte in alphabet for byte in second):
+                assert term_id(first + second) == wanted
+                return first + second
+        number += 1

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "run"]
 
 _QUESTIONS = (
-    "how do I parse dates",
+    "how do I parse a date string",
+    "split a string into words like a shell",
     "read a compressed archive without unpacking it",
-    "run a function in several processes",
-    "what happens when a name is not defined",
+    "how are exceptions handled",
 )
 
 _EPILOG = """\
 examples:
   bm25 demo
-  bm25 demo "how do I parse dates" "compare two files line by line"
-  bm25 demo --preset qdrant --limit 5 "how do I parse dates"
+  bm25 demo "how do I parse a date string" "difference between two sequences"
+  bm25 demo --preset qdrant --limit 5 "how do I parse a date string"
 
 Needs the embedded Qdrant: pip install 'bm25-engine[edge]'. No server, no network, no download: the
 documents are the docstrings and the language reference that come with Python.

@@ -18,8 +18,8 @@ __all__ = ["main"]
 _EPILOG = """\
 examples:
   bm25 encode articles.jsonl --text-column text -o vectors.arrow
-  bm25 query "how do I parse a date"
-  bm25 demo "how do I parse a date"
+  bm25 query "how do I parse a date string"
+  bm25 demo "how do I parse a date string"
 
 Exit codes: 0 done, 1 unusable data, 2 unusable options, 130 interrupted.
 """

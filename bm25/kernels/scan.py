@@ -21,8 +21,6 @@ from bm25.kernels.table import (
     PROBE_LIMIT,
     find,
     hash_form,
-    hash_rest,
-    low_bytes,
     same_bytes,
 )
 
@@ -150,13 +148,7 @@ def scan(
             for i in range(tokens):
                 start = token_starts[i]
                 length = token_ends[i] - start
-                short = min(length, 16)
-                word0 = load64(data, start) & low_bytes(min(short, 8))
-                word1 = load64(data, start + 8)
-                word1 = word1 & low_bytes(short - 8) if short > 8 else U64(0)
-                h = hash_form(word0, word1, length)
-                if length > 16:
-                    h = hash_rest(data, start + 16, length - 16, h)
+                word0, word1, h = hash_form(data, start, length)
                 words0[i] = word0
                 words1[i] = word1
                 hashes[i] = h

@@ -18,16 +18,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from bm25.kernels.intrinsics import load64, load_acquire, store_release
+from bm25.kernels.intrinsics import load64, load_acquire, prefetch, store_release
 from bm25.kernels.jit import helper, kernel
 
 __all__ = [
     "DROPPED", "ENTRY", "MANY", "MAX_ID", "NEW", "NOT_FOUND", "PROBE_LIMIT", "SIDE",
-    "find", "hash_form", "insert", "low_bytes", "rehash",
+    "find", "hash_form", "insert", "rehash", "same_bytes",
 ]  # fmt: skip
 
 ENTRY = 4  # words
 INLINE = 24  # bytes of a form that the entry itself holds
+BLOCK = 256  # entries fetched ahead of their use
 PROBE_LIMIT = 64  # beyond this a form counts as absent, so crafted collisions cost no more than that
 
 MAX_ID = 2**31
@@ -62,10 +63,23 @@ def hash_rest(data, start, count, h):
 
 
 @helper
-def hash_form(word0, word1, length):
+def hash_words(word0, word1, length):
     """Return the hash of a form of at most 16 bytes; `hash_rest` continues it for longer ones."""
     h = (word0 ^ U64(length)) * MIX1
     return (h ^ (h >> S32) ^ word1) * MIX2
+
+
+@helper
+def hash_form(data, start, length):
+    """Return (first 8 bytes, next 8 bytes, hash) of the form data[start:start+length]."""
+    short = min(length, 16)
+    word0 = load64(data, start) & low_bytes(min(short, 8))
+    word1 = load64(data, start + 8)
+    word1 = word1 & low_bytes(short - 8) if short > 8 else U64(0)
+    h = hash_words(word0, word1, length)
+    if length > 16:
+        h = hash_rest(data, start + 16, length - 16, h)
+    return word0, word1, h
 
 
 @helper
@@ -111,6 +125,19 @@ def find(table, arena, slot, word0, word1, data, start, length):
     return NOT_FOUND
 
 
+@helper
+def free_slot(table, slot):
+    """Return where a new entry that hashes to `slot` goes, or -1 when all places near are taken."""
+    slots = table.shape[0] // ENTRY
+    for _ in range(PROBE_LIMIT):
+        if table[slot * ENTRY + 3] == U64(0):
+            return slot
+        slot += 1
+        if slot == slots:
+            slot = 0
+    return -1
+
+
 @kernel
 def insert(table, shift, arena, arena_used, lines, line_ends, references, longest):
     """Add forms to the table.
@@ -127,66 +154,70 @@ def insert(table, shift, arena, arena_used, lines, line_ends, references, longes
         (forms added, bytes of the arena used after it)
     """
     added = 0
-    start = 0
-    slots = table.shape[0] // ENTRY
-    for i in range(line_ends.shape[0]):
-        length = line_ends[i] - start
-        if 0 < length <= longest:
-            word0 = load64(lines, start) & low_bytes(min(length, 8))
-            word1 = U64(0)
-            if length > 8:
-                word1 = load64(lines, start + 8) & low_bytes(min(length, 16) - 8)
-            h = hash_form(word0, word1, length)
-            if length > 16:
-                h = hash_rest(lines, start + 16, length - 16, h)
-            slot = np.intp(h >> U64(shift))
-            if find(table, arena, slot, word0, word1, lines, start, length) == NOT_FOUND:
-                for _ in range(PROBE_LIMIT):
-                    at = slot * ENTRY
-                    if table[at + 3] == U64(0):
-                        table[at] = word0
-                        table[at + 1] = word1
-                        if length > INLINE:
-                            for b in range(length - 16):
-                                arena[arena_used + b] = lines[start + 16 + b]
-                            table[at + 2] = U64(arena_used)
-                            arena_used += length - 16
-                        elif length > 16:
-                            table[at + 2] = load64(lines, start + 16) & low_bytes(length - 16)
-                        store_release(table, at + 3, U64(length) << S32 | U64(references[i]))
-                        added += 1
-                        break
-                    slot += 1
-                    if slot == slots:
-                        slot = 0
-        start = line_ends[i] + 1
+    shift64 = U64(shift)
+    for block in range(0, line_ends.shape[0], BLOCK):
+        last = min(block + BLOCK, line_ends.shape[0])
+        for i in range(block, last):
+            start = line_ends[i - 1] + 1 if i > 0 else 0
+            if 0 < line_ends[i] - start <= longest:
+                h = hash_form(lines, start, line_ends[i] - start)[2]
+                prefetch(table, np.intp(h >> shift64) * ENTRY)
+        for i in range(block, last):
+            start = line_ends[i - 1] + 1 if i > 0 else 0
+            length = line_ends[i] - start
+            if not 0 < length <= longest:
+                continue
+            word0, word1, h = hash_form(lines, start, length)
+            slot = np.intp(h >> shift64)
+            if find(table, arena, slot, word0, word1, lines, start, length) != NOT_FOUND:
+                continue
+            slot = free_slot(table, slot)
+            if slot < 0:
+                continue
+            at = slot * ENTRY
+            table[at] = word0
+            table[at + 1] = word1
+            if length > INLINE:
+                for b in range(length - 16):
+                    arena[arena_used + b] = lines[start + 16 + b]
+                table[at + 2] = U64(arena_used)
+                arena_used += length - 16
+            elif length > 16:
+                table[at + 2] = load64(lines, start + 16) & low_bytes(length - 16)
+            store_release(table, at + 3, U64(length) << S32 | U64(references[i]))
+            added += 1
     return added, arena_used
+
+
+@helper
+def hash_entry(table, at, arena):
+    """Return the hash of the form whose entry begins at word `at`."""
+    length = np.intp(table[at + 3] >> S32)
+    h = hash_words(table[at], table[at + 1], length)
+    if length > INLINE:
+        return hash_rest(arena, np.intp(table[at + 2]), length - 16, h)
+    if length > 16:
+        return (h ^ (h >> S32) ^ table[at + 2]) * MIX2
+    return h
 
 
 @kernel
 def rehash(old, new, shift, arena):
     """Copy all entries of table `old` into the empty table `new`; return how many found a place."""
     copied = 0
-    slots = new.shape[0] // ENTRY
-    for i in range(old.shape[0] // ENTRY):
-        source = i * ENTRY
-        meta = old[source + 3]
-        if meta != U64(0):
-            length = np.intp(meta >> S32)
-            h = hash_form(old[source], old[source + 1], length)
-            if length > INLINE:
-                h = hash_rest(arena, np.intp(old[source + 2]), length - 16, h)
-            elif length > 16:
-                h = (h ^ (h >> S32) ^ old[source + 2]) * MIX2
-            slot = np.intp(h >> U64(shift))
-            for _ in range(PROBE_LIMIT):
-                at = slot * ENTRY
-                if new[at + 3] == U64(0):
+    shift64 = U64(shift)
+    slots = old.shape[0] // ENTRY
+    for block in range(0, slots, BLOCK):
+        last = min(block + BLOCK, slots)
+        for i in range(block, last):
+            if old[i * ENTRY + 3] != U64(0):
+                prefetch(new, np.intp(hash_entry(old, i * ENTRY, arena) >> shift64) * ENTRY)
+        for i in range(block, last):
+            source = i * ENTRY
+            if old[source + 3] != U64(0):
+                slot = free_slot(new, np.intp(hash_entry(old, source, arena) >> shift64))
+                if slot >= 0:
                     for w in range(ENTRY):
-                        new[at + w] = old[source + w]
+                        new[slot * ENTRY + w] = old[source + w]
                     copied += 1
-                    break
-                slot += 1
-                if slot == slots:
-                    slot = 0
     return copied
