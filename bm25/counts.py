@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from bm25.errors import Bm25InputError
-from bm25.rows import Rows
+from bm25.rows import Rows, as_array
 from bm25.terms import TermBlock, TermDictionary
 
 __all__ = ["TermCounts"]
@@ -79,7 +79,7 @@ class TermCounts(Rows):
         """Return struct<term_ids: list<uint32>, frequencies: list<uint32>, length: uint32>."""
         return self._to_struct(
             TYPE,
-            [self._to_list(self.term_ids), self._to_list(self.frequencies), pa.array(self.lengths)],
+            [self._to_list(self.term_ids), self._to_list(self.frequencies), as_array(self.lengths)],
         )
 
     @classmethod

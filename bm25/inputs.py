@@ -89,7 +89,7 @@ def as_arrow(texts: Any) -> pa.ChunkedArray:
 
 def validity(array: pa.ChunkedArray) -> Array | None:
     """Return a boolean array, False where a text is null, or None when none is."""
-    return None if array.null_count == 0 else array.is_valid().to_numpy().astype(bool, copy=False)
+    return None if array.null_count == 0 else np.concatenate([_valid(chunk) for chunk in array.chunks])
 
 
 def texts_of(array: pa.ChunkedArray) -> Iterator[Texts]:
@@ -116,7 +116,7 @@ def _decoded(array: pa.ChunkedArray) -> pa.ChunkedArray:
     return array
 
 
-def _from_numpy(array: Array) -> Any:
+def _from_numpy(array: Array) -> pa.Array:
     if array.ndim != 1:
         raise Bm25InputError(f"texts must be one-dimensional, got an array of shape {array.shape}")
     if array.dtype.kind == "O":
@@ -131,25 +131,48 @@ def _is_missing(item: Any) -> bool:
     return item is None or item != item or type(item).__name__ == "NAType"
 
 
-def _from_sequence(texts: list[Any] | tuple[Any, ...]) -> Any:
+def _from_sequence(texts: list[Any] | tuple[Any, ...]) -> pa.Array:
+    # Not `pa.array`, which takes bytes for texts and imports pandas where that is installed.
     try:
-        return pa.array(texts, pa.large_string())
-    except (pa.ArrowException, UnicodeEncodeError, TypeError) as error:
-        for number, text in enumerate(texts):
-            if text is None:
-                continue
-            if not isinstance(text, str):
-                raise Bm25InputError(
-                    f"texts[{number}] must be a string or None, got {type(text).__name__}: {text!r:.80}"
-                ) from None
-            try:
-                text.encode()
-            except UnicodeEncodeError as bad:
-                raise Bm25InputError(
-                    f"texts[{number}] is not valid Unicode: lone surrogate "
-                    f"{text[bad.start]!a} at position {bad.start}"
-                ) from None
-        raise Bm25InputError(f"texts cannot be read: {error}") from error
+        encoded = [b"" if text is None else str.encode(text) for text in texts]
+    except (TypeError, UnicodeEncodeError):
+        raise _not_a_text(texts) from None
+    offsets = np.zeros(len(texts) + 1, np.int64)
+    np.cumsum([len(item) for item in encoded], out=offsets[1:])
+    valid = None
+    if None in texts:
+        bits = np.packbits([text is not None for text in texts], bitorder="little")
+        valid = pa.py_buffer(bits)
+    return pa.LargeStringArray.from_buffers(
+        len(texts), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)), valid
+    )
+
+
+def _not_a_text(texts: list[Any] | tuple[Any, ...]) -> Bm25InputError:
+    for number, text in enumerate(texts):
+        if text is None:
+            continue
+        if not isinstance(text, str):
+            return Bm25InputError(
+                f"texts[{number}] must be a string or None, got {type(text).__name__}: {text!r:.80}"
+            )
+        try:
+            str.encode(text)
+        except UnicodeEncodeError as bad:
+            return Bm25InputError(
+                f"texts[{number}] is not valid Unicode: lone surrogate "
+                f"{text[bad.start]!a} at position {bad.start}"
+            )
+    return Bm25InputError("texts cannot be read")
+
+
+def _valid(array: pa.Array) -> Array:
+    """Return a boolean array, False where `array` is null."""
+    bitmap = array.buffers()[0]
+    if array.null_count == 0 or bitmap is None:
+        return np.ones(len(array), bool)
+    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8), bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(bool)
 
 
 def _texts(array: pa.Array, first: int) -> Texts:
@@ -159,7 +182,7 @@ def _texts(array: pa.Array, first: int) -> Texts:
         buffers, starts, ends = _offset_spans(array)
     if array.null_count:
         # What lies under a null is not text.
-        ends = np.where(array.is_valid().to_numpy(zero_copy_only=False), ends, starts)
+        ends = np.where(_valid(array), ends, starts)
     return _padded(buffers, starts, ends, first)
 
 

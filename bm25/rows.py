@@ -10,11 +10,16 @@ import pyarrow as pa
 
 from bm25.errors import Bm25InputError
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "as_array"]
 
 Array = np.ndarray[Any, Any]
 
 COLUMNS = 2**31 + 1  # term ids go from 0 to 2**31
+
+
+def as_array(values: Array) -> pa.Array:
+    """Return an Arrow array over the same memory; `pa.array` would import pandas where it is installed."""
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
 class Rows:
@@ -45,11 +50,14 @@ class Rows:
 
     def _to_list(self, values: Array) -> pa.Array:
         if self.indptr[-1] < 2**31:
-            return pa.ListArray.from_arrays(pa.array(self.indptr.astype(np.int32)), pa.array(values))
-        return pa.LargeListArray.from_arrays(pa.array(self.indptr), pa.array(values))
+            return pa.ListArray.from_arrays(as_array(self.indptr.astype(np.int32)), as_array(values))
+        return pa.LargeListArray.from_arrays(as_array(self.indptr), as_array(values))
 
     def _to_struct(self, kind: pa.StructType, columns: Sequence[pa.Array]) -> pa.StructArray:
-        mask = None if self.valid is None else pa.array(~self.valid)
+        mask = None
+        if self.valid is not None:
+            bits = pa.py_buffer(np.packbits(~self.valid, bitorder="little"))
+            mask = pa.Array.from_buffers(pa.bool_(), len(self), [None, bits])
         return pa.StructArray.from_arrays(columns, names=[field.name for field in kind], mask=mask)
 
     @staticmethod

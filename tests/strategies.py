@@ -11,7 +11,10 @@ from tests.conftest import REDUCED
 
 ASCII_SEPARATORS = "".join(chr(code) for code in range(128) if not chr(code).isalnum())
 WHITESPACE = " \t\n\v\f\r"
-NEAR_WHITESPACE = "\x00\x07\x08\x0e\x1c\x1d\x1e\x1f\x7f\x80\x84\x85\x86\xa0\u1680\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"
+NEAR_WHITESPACE = (
+    "\x00\x07\x08\x0e\x1c\x1d\x1e\x1f\x7f\x80\x84\x85\x86\xa0\u1680\u2000\u200a\u200b"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
 SIGMAS = "Σσς"
 CASE_IGNORABLE = "'.:^`·\u00ad\u0301\u200d’\ufe0f𑂹ªᵃʰͅ"
 SPECIAL = "İıIiſKÅẞßŉǰΐﬁﬆ\u0307\u0300\u0345ــ\u0640\u200d\u200c\u2060½⑽Ⅷⓐ²हिन्दीไทย中文字한국"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,13 +26,13 @@ class Table:
         self.arena = np.zeros(arena, np.uint8)
         self.used = 0
 
-    def add(self, forms: Sequence[bytes], references: Iterable[int], longest: int = 256) -> int:
+    def add(self, forms: Sequence[bytes], references: Iterable[int], longest: int = 1 << 20) -> int:
         """Insert forms; return how many were added."""
         lines, ends = lines_of(forms)
         with np.errstate(over="ignore"):
             added, self.used = insert(
                 self.table, self.shift, self.arena, self.used, lines, ends,
-                np.array(references, np.uint32), longest,
+                np.array(list(references), np.uint32), longest,
             )  # fmt: skip
         return int(added)
 
@@ -134,7 +135,7 @@ def scan_texts(
             assert needed > len(new_bytes), "there was room, or the size told does not help"
             new_bytes = np.full(needed, ord("q"), np.uint8)
     bounds = [0, *reference_ends.tolist()]
-    raw = [references[a:b].tolist() for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    raw = [references[a:b].tolist() for a, b in pairwise(bounds)]
     through = [[new_references[r - NEW] if NEW <= r < DROPPED else r for r in document] for document in raw]
     return Scanned(raw, [[r for r in document if r != DROPPED] for document in through], batches)
 
@@ -165,19 +166,16 @@ class Numbers:
         return [self.of(form) for form in forms]
 
 
-def same_slot(bits: int, count: int, *, slot: int = 0, length: int = 8) -> list[bytes]:
-    """Forms of at most 16 bytes whose hash points at one slot of a table of 2**bits."""
-    from bm25.kernels.table import hash_form
-
-    assert length <= 8
+def same_slot(bits: int, count: int, *, slot: int = 0) -> list[bytes]:
+    """Forms whose hash points at one slot of a table of 2**bits, found by adding them to an empty one."""
+    table = Table(bits)
     found: list[bytes] = []
     number = 0
     while len(found) < count:
-        form = f"{number:0{length}d}".encode()
-        word = np.uint64(int.from_bytes(form, "little"))
-        with np.errstate(over="ignore"):
-            h = int(hash_form(word, np.uint64(0), length))
-        if h >> (64 - bits) == slot:
+        form = b"%08d" % number
+        table.table[:] = 0
+        assert table.add([form], [1]) == 1
+        if table.table[slot * ENTRY + 3]:
             found.append(form)
         number += 1
     return found

@@ -117,7 +117,7 @@ def test_separators_in_runs_around_the_size_of_a_block(mode, gap):
 def test_more_tokens_than_a_batch_holds(mode, tokens):
     words = [b"%d" % (i % 97) for i in range(tokens)]
     dense = [b"a"] * tokens
-    for text in (words, dense, dense + [b"b" * 300] + dense):
+    for text in (words, dense, [*dense, b"b" * 300, *dense]):
         joined = SEPARATOR[mode].join(text)
         for place in (0, 1, 63):
             check([SEPARATOR[mode] * place + joined], mode)
