@@ -12,6 +12,7 @@ import numpy as np
 
 from bm25.analysis.analyzer import Analyzer
 from bm25.kernels.murmur import term_ids_of_lines
+from bm25.kernels.plain import separate_plain
 from bm25.kernels.table import DROPPED, ENTRY, MANY, SIDE, insert, rehash
 from bm25.terms import TermBlock
 
@@ -102,26 +103,44 @@ class Vocabulary:
         Raises:
             UnicodeDecodeError: a form is not valid UTF-8.
         """
-        text = lines[: line_ends[-1]].tobytes().decode()
+        is_plain, plain, rest = self._separate(lines, line_ends)
+        text = rest.decode()
         with self.lock:
-            terms, numbers = self.analyzer.analyze(text)
-            owners = np.arange(len(numbers)) if isinstance(numbers, range) else np.array(numbers, np.int64)
-            block = _block(terms)
             kept = np.diff(line_ends, prepend=-1) - 1 <= LONGEST_FORM
             if self.form_count >= self.max_forms:
                 kept[:] = False
             references = np.full(len(line_ends), DROPPED, np.uint32)
-            references[owners] = block.ids
-            self._refer_to_lists(references, block.ids, owners, kept, side)
+            if plain:
+                block = TermBlock(_term_ids(plain), plain)
+                references[is_plain] = block.ids
+                (self._blocks if kept[is_plain][0] else side.blocks).append(block)
+            if rest:
+                owners, block, terms = self._analyze(text, np.flatnonzero(~is_plain))
+                references[owners] = block.ids
+                self._refer_to_lists(references, block.ids, owners, kept, side)
+                _divide(block, terms, kept[owners], self._blocks, side.blocks)
             if kept.any():
                 self._keep(lines, line_ends, references)
-            kept_terms = kept[owners]
-            if kept_terms.all():
-                self._blocks.append(block)
-            else:
-                self._blocks.append(_part(block, terms, kept_terms))
-                side.blocks.append(_part(block, terms, ~kept_terms))
             return references
+
+    def _separate(self, lines: Array, line_ends: Array) -> tuple[Array, bytes, bytes]:
+        """Return which forms are plain, their terms, and the other forms, both split by line feeds."""
+        is_plain = np.zeros(len(line_ends), bool)
+        size = int(line_ends[-1])
+        if not self.analyzer.digits_end_terms:
+            return is_plain, b"", lines[:size].tobytes()
+        plain, rest = np.empty(size + 1, np.uint8), np.empty(size + 1, np.uint8)
+        plain_size, rest_size = separate_plain(lines, line_ends, LONGEST_FORM, is_plain, plain, rest)
+        return is_plain, plain[: max(0, plain_size - 1)].tobytes(), rest[: max(0, rest_size - 1)].tobytes()
+
+    def _analyze(self, text: str, numbers: Array) -> tuple[Array, TermBlock, list[str]]:
+        """Return the owner of each term among all forms, the terms with ids, and the terms as strings."""
+        terms, owners = self.analyzer.analyze(text)
+        encoded = "\n".join(terms).encode()
+        block = TermBlock(_term_ids(encoded) if terms else np.empty(0, np.uint32), encoded)
+        if isinstance(owners, range):
+            return numbers, block, terms
+        return numbers[np.array(owners, np.int64)], block, terms
 
     def _refer_to_lists(
         self, references: Array, ids: Array, owners: Array, kept: Array, side: SideTable
@@ -171,17 +190,25 @@ def _empty_table(bits: int, arena: Array) -> Snapshot:
     return Snapshot(np.full(ENTRY << bits, 0, np.uint64), 64 - bits, arena)
 
 
-def _block(terms: list[str]) -> TermBlock:
-    lines = "\n".join(terms).encode()
-    ids = np.empty(len(terms), np.uint32)
-    if terms:
-        padded = np.frombuffer(lines + bytes(8), np.uint8)
-        term_ids_of_lines(padded, len(lines), ids)
-    return TermBlock(ids, lines)
+def _term_ids(lines: bytes) -> Array:
+    """Return the ids of terms split by line feeds, of which there is at least one."""
+    ids = np.empty(lines.count(b"\n") + 1, np.uint32)
+    term_ids_of_lines(np.frombuffer(lines + bytes(8), np.uint8), len(lines), ids)
+    return ids
 
 
-def _part(block: TermBlock, terms: list[str], chosen: Array) -> TermBlock:
-    return TermBlock(block.ids[chosen], "\n".join(compress(terms, chosen.tolist())).encode())
+def _divide(
+    block: TermBlock, terms: list[str], kept: Array, ours: list[TermBlock], others: list[TermBlock]
+) -> None:
+    """Append the terms of kept forms to one list of blocks, and those of other forms to another."""
+    if kept.all():
+        ours.append(block)
+    elif not kept.any():
+        others.append(block)
+    else:
+        for blocks, chosen in ((ours, kept), (others, ~kept)):
+            lines = "\n".join(compress(terms, chosen.tolist())).encode()
+            blocks.append(TermBlock(block.ids[chosen], lines))
 
 
 # A fork while another thread holds a lock would leave it locked forever in the child.

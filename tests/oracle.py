@@ -221,7 +221,7 @@ def _fail(
 
 
 def _short(text: str) -> str:
-    return ascii(text) if len(text) <= 60 else f"{ascii(text[:40])} ... {ascii(text[-20:])}"
+    return ascii(text) if len(text) <= 60 else f"{text[:40]!a} ... {text[-20:]!a}"
 
 
 def _difference(actual: tuple[np.ndarray, np.ndarray], expected: tuple[np.ndarray, np.ndarray]) -> str:

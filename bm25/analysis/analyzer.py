@@ -13,7 +13,7 @@ from itertools import compress
 from typing import Literal, NamedTuple
 
 from bm25.analysis import stopwords, unicode
-from bm25.analysis.stemming import Stemmer, stemmer
+from bm25.analysis.stemming import SPARE_DIGITS, Stemmer, stemmer
 from bm25.config import Bm25Config
 
 __all__ = ["Analysis", "Analyzer", "Role"]
@@ -35,7 +35,13 @@ class Analysis(NamedTuple):
 
 
 class Analyzer:
-    """The pipeline of one configuration in one role. Immutable, and safe to share between threads."""
+    """The pipeline of one configuration in one role. Immutable, and safe to share between threads.
+
+    Attributes:
+        surface_forms: a function from one text to its surface forms.
+        digits_end_terms: whether a form of ASCII letters and digits that ends in a digit is, in
+            lowercase, its own term.
+    """
 
     def __init__(self, config: Bm25Config, role: Role) -> None:
         self.config = config
@@ -47,6 +53,13 @@ class Analyzer:
         self._stem: Stemmer | None = None if language is None else stemmer(language)
         self._shortest = config.min_token_len or 0
         self._longest = config.max_token_len
+        self.digits_end_terms = (
+            config.lowercase
+            and (language is None or language in SPARE_DIGITS)
+            and self._shortest <= 1
+            and self._longest is None
+            and not any(word.endswith(tuple("0123456789")) for word in self._stopwords)
+        )
 
     def analyze(self, text: str) -> Analysis:
         """Return the terms of surface forms, given one a line."""

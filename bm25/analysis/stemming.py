@@ -10,9 +10,16 @@ import threading
 from collections.abc import Callable
 from importlib import import_module
 
-__all__ = ["Stemmer", "stemmer"]
+__all__ = ["SPARE_DIGITS", "Stemmer", "stemmer"]
 
 Stemmer = Callable[[list[str]], list[str]]
+
+SPARE_DIGITS = frozenset({"english", "french", "german", "italian", "portuguese", "russian", "spanish"})
+"""Languages whose rules leave a lowercase token of ASCII letters and digits alone if it ends in a digit.
+
+They strip suffixes of letters only. Danish, Dutch and Finnish do not belong here: they also undouble what
+stands at the end, digits among it.
+"""
 
 # The engine's own rules, compiled from the same source; it lacks Armenian.
 _PYTHON_ONLY = frozenset({"armenian"})

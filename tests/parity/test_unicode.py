@@ -148,7 +148,9 @@ def test_nul_under_whitespace():
     assert len(one.encode_query("\0")[0]) == 0
 
 
-@pytest.mark.parametrize("custom", ["The", "the", "running", "run", "É", "e", "Σ", "ς", "ΑΣ", "", " ", "a b", "\0", "\n"])
+@pytest.mark.parametrize(
+    "custom", ["The", "the", "running", "run", "É", "e", "Σ", "ς", "ΑΣ", "", " ", "a b", "\0", "\n"]
+)
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
 def test_custom_stopwords(custom, lowercase, tokenizer):

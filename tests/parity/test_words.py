@@ -67,9 +67,8 @@ def test_words_with_other_options(language):
 
 @pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
 @pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize("language", STOPWORD_LANGUAGES, indirect=True, scope="module")
 def test_stopwords(language, tokenizer, lowercase):
-    if language not in STOPWORD_LANGUAGES:
-        pytest.skip("there is no stopword list for this language")
     listed = stopwords(language)
     near = [*listed, *map(str.title, listed), *map(str.upper, listed), *(f"{word}x" for word in listed)]
     mixed = [pair for pairs in zip(listed, words(language), strict=False) for pair in pairs]

@@ -1,0 +1,7 @@
+"""What of the parity tests runs without the JIT: the few that take few texts."""
+
+from tests.conftest import REDUCED
+
+collect_ignore = (
+    ["test_words.py", "test_paragraphs.py", "test_unicode.py", "test_weights.py"] if REDUCED else []
+)
