@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as exceptions, so that what is half written is removed."""
+"""SIGINT, SIGTERM and SIGHUP as exceptions, so that what is half written is removed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,25 @@ from types import FrameType
 
 __all__ = ["Terminated", "interruptible"]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A terminal that is closed sends SIGHUP, which Windows does not have.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Terminated(BaseException):
-    """The process was asked to end."""
+    """The process was asked to end.
+
+    Attributes:
+        exit_code: what a shell reports for that signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` on SIGINT and `Terminated` on SIGTERM, once.
+    """Raise `KeyboardInterrupt` on SIGINT and `Terminated` on SIGTERM and SIGHUP, once.
 
     A second signal would interrupt the cleaning up that the first one set off.
     """
@@ -41,4 +50,4 @@ def interruptible() -> Iterator[None]:
 def _raise_once(number: int, frame: FrameType | None) -> None:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)
-    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)

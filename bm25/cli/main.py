@@ -40,8 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except Terminated:
-        return 143
+    except Terminated as end:
+        return end.exit_code
     except BrokenPipeError:
         # Python flushes standard output when it ends; into a closed pipe that would be an error again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

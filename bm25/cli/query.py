@@ -33,7 +33,6 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("text", nargs="*", metavar="TEXT", help="a question; lines of stdin if none is given")
-    parser.add_argument("--json", action="store_true", help="print JSON (the default, and the only format)")
     add_config_arguments(parser)
     parser.set_defaults(run=run)
 

@@ -41,26 +41,45 @@ def source_stamp() -> str:
 def cache_directory() -> Path | None:
     """Return the folder of compiled code, or None after one warning.
 
-    The first of these that holds code of this version already, be it read-only (an image that
-    `bm25 warmup` was run in); else the first that can be written: `NUMBA_CACHE_DIR`, this package's
-    own `__pycache__`, the user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`).
+    `NUMBA_CACHE_DIR` if it is set and can be used. Else the first of this package's own `__pycache__` and
+    the user's cache folder (`XDG_CACHE_HOME`, else `~/.cache`) that holds code of this version already, be
+    it read-only (an image that `bm25 warmup` was run in); else the first of them that can be written.
     """
-    folders = _candidates()
-    for folder in folders:
-        try:
-            if any(folder.glob(f"*-{_tag()}.*.nbi")):
+    if config.CACHE_DIR:
+        folder = Path(config.CACHE_DIR) / "bm25-kernels"
+        if _holds_code(folder) or _writable(folder):
+            return folder
+    folders = _usual_folders()
+    for usable in (_holds_code, _writable):
+        for folder in folders:
+            if usable(folder):
                 return folder
-        except OSError:
-            continue
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError:
-            continue
-        return folder
     _warn_uncached("no folder for it can be written")
     return None
+
+
+def _usual_folders() -> list[Path]:
+    folders = [HERE / "__pycache__"]
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    with contextlib.suppress(RuntimeError):  # without HOME and without an entry among the users
+        folders.append((Path(base) if base else Path.home() / ".cache") / "bm25-kernels")
+    return folders
+
+
+def _holds_code(folder: Path) -> bool:
+    try:
+        return any(folder.glob(f"*-{_tag()}.*.nbi"))
+    except OSError:
+        return False
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
 
 
 @functools.cache
@@ -75,16 +94,6 @@ def _warn_uncached(reason: str) -> None:
 
 def _tag() -> str:
     return source_stamp()[:12]
-
-
-def _candidates() -> list[Path]:
-    folders = [HERE / "__pycache__"]
-    if config.CACHE_DIR:
-        folders.insert(0, Path(config.CACHE_DIR) / "bm25-kernels")
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
-    with contextlib.suppress(RuntimeError):  # without HOME and without an entry among the users
-        folders.append((Path(base) if base else Path.home() / ".cache") / "bm25-kernels")
-    return folders
 
 
 class _Locator(_CacheLocator):

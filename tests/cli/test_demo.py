@@ -1,26 +1,19 @@
 import subprocess
-import sys
 
 import pytest
 
 from bm25.cli import demo
+from tests.cli.process import run, run_python
 
 pytest.importorskip("qdrant_edge")
-COMMAND = [sys.executable, "-m", "bm25", "demo"]
 
 
-def run(*arguments):
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=300,
-    )
+def ask(*arguments):
+    return run("demo", *arguments, text=True, stdin=subprocess.DEVNULL)
 
 
 def test_examples_are_answered():
-    done = run()
+    done = ask()
     assert (done.returncode, done.stderr) == (0, "")
     assert "documents" in done.stdout
     assert "MB/s" in done.stdout
@@ -31,7 +24,7 @@ def test_examples_are_answered():
 
 
 def test_own_questions_and_a_kept_index(tmp_path):
-    done = run(
+    done = ask(
         "compute the difference of two sequences of lines",
         "xyzzyq",
         "--limit",
@@ -44,7 +37,7 @@ def test_own_questions_and_a_kept_index(tmp_path):
     assert "nothing found: no word of the question occurs" in done.stdout
     assert demo._QUESTIONS[0] not in done.stdout
     assert any((tmp_path / "index").iterdir())
-    again = run("x", "--path", tmp_path / "index")
+    again = ask("x", "--path", tmp_path / "index")
     assert again.returncode == 1
     assert "is not an empty directory; name a new one" in again.stderr
 
@@ -54,7 +47,7 @@ def test_a_missing_extra_is_named():
         "import sys; sys.modules['qdrant_edge'] = None;"
         "from bm25.cli.main import main; sys.exit(main(['demo', 'x']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run_python("-c", code, text=True)
     assert done.returncode == 1
     assert done.stderr == (
         "bm25: error: the embedded Qdrant is not installed: pip install 'bm25-engine[edge]'\n"

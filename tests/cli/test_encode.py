@@ -12,18 +12,14 @@ import pyarrow.parquet as parquet
 import pytest
 
 from bm25 import Bm25Config, Bm25Encoder
+from tests.cli.process import COMMAND, ENVIRONMENT, run, run_python
 
-COMMAND = [sys.executable, "-m", "bm25"]
 ROWS = [
     {"id": 1, "text": "The quick brown fox jumps over the lazy dog, the dog sleeps."},
     {"id": 2, "text": None},
     {"id": 3, "text": ""},
     {"id": 4, "text": "Foxes and dogs: Füchse und Hunde"},
 ]
-
-
-def run(*arguments, **options):
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, timeout=300, **options)
 
 
 def write_jsonl(path, rows):
@@ -110,6 +106,7 @@ def test_a_reader_that_leaves_is_no_error_message(tmp_path):
         [*COMMAND, "encode", str(source), "-o", "-", "--batch-bytes", "100000"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
     ) as process:
         process.stdout.read(1000)
         process.stdout.close()
@@ -134,7 +131,9 @@ def test_progress_is_for_terminals_unless_asked_for(source, tmp_path):
     assert b"100%" in run("encode", source, "-o", tmp_path / "out.arrow", "--progress").stderr
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_a_signal_leaves_nothing_behind(tmp_path, number, code):
     source = tmp_path / "pipe"
     os.mkfifo(source)
@@ -143,6 +142,7 @@ def test_a_signal_leaves_nothing_behind(tmp_path, number, code):
     with subprocess.Popen(
         [*COMMAND, "encode", str(source), "--format", "jsonl", "-o", str(out), "--batch-bytes", "100000"],
         stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
     ) as process:
         with source.open("wb", buffering=0) as pipe:
             # Enough for some batches to be written; then the reader waits for more.
@@ -169,10 +169,13 @@ def test_a_full_disk(source, tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); sys.exit(main(sys.argv[1:]))"
     )
     out = tmp_path / "out.arrow"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "encode", str(source), "-o", str(out)],
-        capture_output=True,
-        timeout=300,
+    done = run_python(
+        "-c",
+        code,
+        "encode",
+        str(source),
+        "-o",
+        str(out),
     )
     assert done.returncode == 1
     assert b"out.arrow: file too large; nothing was kept" in done.stderr
@@ -190,10 +193,13 @@ def test_memory_is_bounded(tmp_path):
         "import resource, sys; from bm25.cli.main import main; main(sys.argv[1:]);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, "encode", str(source), "-o", str(tmp_path / "out.arrow")],
-        capture_output=True,
-        timeout=300,
+    done = run_python(
+        "-c",
+        code,
+        "encode",
+        str(source),
+        "-o",
+        str(tmp_path / "out.arrow"),
         check=True,
     )
     unit = 1 if sys.platform == "darwin" else 1024

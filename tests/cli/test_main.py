@@ -1,19 +1,12 @@
-import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 import bm25
 from bm25.cli.main import main
+from tests.cli.process import ENVIRONMENT, run, run_python
 
 HEAVY = ("numpy", "numba", "pyarrow", "qdrant_client", "qdrant_edge", "scipy", "pandas", "tqdm")
-
-
-def run(*arguments, **options):
-    command = [sys.executable, "-m", "bm25", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +19,7 @@ from bm25.cli.main import main
 main({arguments!r})
 print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = run_python("-c", code, text=True)
     assert done.stderr.splitlines()[-1] == "[]"
 
 
@@ -65,19 +58,19 @@ def test_usage_errors_are_one_line_and_exit_with_2(arguments, message, capsys):
 
 
 def test_data_errors_are_one_line_and_exit_with_1(tmp_path):
-    done = run("encode", tmp_path / "nope.jsonl", "-o", tmp_path / "x.arrow")
+    done = run("encode", tmp_path / "nope.jsonl", "-o", tmp_path / "x.arrow", text=True)
     assert done.returncode == 1
     assert done.stderr == f"bm25: error: {tmp_path}/nope.jsonl: no such file\n"
 
 
 def test_a_traceback_on_request(tmp_path):
-    environment = {**os.environ, "BM25_TRACEBACK": "1"}
-    done = run("encode", tmp_path / "nope.jsonl", "-o", tmp_path / "x.arrow", env=environment)
+    environment = {**ENVIRONMENT, "BM25_TRACEBACK": "1"}
+    done = run("encode", tmp_path / "nope.jsonl", "-o", tmp_path / "x.arrow", env=environment, text=True)
     assert "Traceback" in done.stderr
 
 
 def test_version():
-    done = run("--version")
+    done = run("--version", text=True)
     assert done.returncode == 0
     assert done.stdout == f"bm25-engine {bm25.__version__}\n"
 

@@ -1,5 +1,4 @@
 import json
-import subprocess
 import sys
 
 import numpy as np
@@ -7,6 +6,7 @@ import pytest
 
 from bm25 import Bm25Config, Bm25Encoder
 from bm25.cli.main import main
+from tests.cli.process import run, run_python
 
 
 def test_vectors_are_exact(capsys):
@@ -22,22 +22,20 @@ def test_vectors_are_exact(capsys):
 
 
 def test_the_qdrant_preset_has_weights_of_one(capsys):
-    assert main(["query", "--preset", "qdrant", "--json", "date date"]) == 0
+    assert main(["query", "--preset", "qdrant", "date date"]) == 0
     assert json.loads(capsys.readouterr().out)["values"] == [1.0]
 
 
 def test_lines_of_standard_input():
-    command = [sys.executable, "-m", "bm25", "query"]
-    done = subprocess.run(command, input="ein Wort\r\n\nä".encode(), capture_output=True)
+    done = run("query", input="ein Wort\r\n\nä".encode())
     assert [len(json.loads(line)["indices"]) for line in done.stdout.splitlines()] == [2, 0, 1]
-    done = subprocess.run(command, input=b"a\n\xff\n", capture_output=True)
+    done = run("query", input=b"a\n\xff\n")
     assert done.returncode == 1
     assert done.stderr == b"bm25: error: standard input: line 2: not valid UTF-8\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="arguments are Unicode there")
 def test_an_argument_that_is_not_unicode():
-    command = [sys.executable, "-m", "bm25", "query", b"a\xff"]
-    done = subprocess.run(command, capture_output=True)
+    done = run_python("-m", "bm25", "query", b"a\xff")
     assert done.returncode == 1
     assert b"is not valid Unicode" in done.stderr

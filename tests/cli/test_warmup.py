@@ -1,11 +1,12 @@
 import os
 import re
 
-from bm25.cli.main import main
+from tests.cli.process import run
 
 
-def test_the_cache_is_named_and_filled(capsys):
-    assert main(["warmup"]) == 0
-    match = re.fullmatch(r"kernels ready after [\d.]+ s; cache: (.+)\n", capsys.readouterr().out)
+def test_the_cache_is_named_and_filled():
+    done = run("warmup", text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    match = re.fullmatch(r"kernels ready after [\d.]+ s; cache: (.+)\n", done.stdout)
     assert match is not None
     assert any(name.endswith(".nbi") for name in os.listdir(match[1]))

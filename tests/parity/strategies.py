@@ -8,7 +8,17 @@ from bm25 import Bm25Config
 from bm25.analysis.languages import STEMMER_LANGUAGES, STOPWORD_LANGUAGES
 
 # Inflected words, stopwords among them, of every language with a stemmer or a list.
-WORDS = ["the", "running", "Generously", "skies", "don't", "والكتاب", "المكتبات", "كتابهم", "الذي", "գրքերը", "երեխաները", "մեծագույն", "huse", "bøgerne", "hverdagens", "arbejderne", "boeken", "mogelijkheden", "vrijheid", "de", "talossa", "kirjoittaminen", "järjestelmällä", "ja", "continuellement", "l'amitié", "chevaux", "été", "Häuser", "Straße", "weiß", "größte", "und", "οι", "άνθρωποι", "ΆΝΘΡΩΠΟΣ", "Οδός", "και", "házakban", "gyermekeinknek", "és", "dell'acqua", "perché", "abbandonarono", "il", "på", "bøkene", "frihetens", "og", "às", "ações", "construções", "não", "copiii", "frumoasă", "și", "книгами", "бежавшего", "Ёлка", "и", "canciones", "dándoselo", "años", "el", "vägarna", "friheter", "och", "மரங்கள்", "வந்தான்", "அவர்களுக்கு", "evlerimizden", "İSTANBUL", "ışık", "ve", "kitabların", "və", "etxeak", "eta", "বইগুলি", "এবং", "llibres", "els", "学习", "的", "הספרים", "של", "hai", "aur", "buku", "yang", "日本語", "これ", "кітаптар", "және", "किताबहरू", "छ", "hiše", "in", "китобҳо", "ва", "ʼn", "ǅungla", "ﬀ", "ẞ", "Σίσυφος", "ΣΑΣ", "σς"]
+_INFLECTED = """
+the running Generously skies don't والكتاب المكتبات كتابهم الذي գրքերը երեխաները մեծագույն huse
+bøgerne hverdagens arbejderne boeken mogelijkheden vrijheid de talossa kirjoittaminen
+järjestelmällä ja continuellement l'amitié chevaux été Häuser Straße weiß größte und οι άνθρωποι
+ΆΝΘΡΩΠΟΣ Οδός και házakban gyermekeinknek és dell'acqua perché abbandonarono il på bøkene
+frihetens og às ações construções não copiii frumoasă și книгами бежавшего Ёлка и canciones
+dándoselo años el vägarna friheter och மரங்கள் வந்தான் அவர்களுக்கு evlerimizden İSTANBUL ışık ve
+kitabların və etxeak eta বইগুলি এবং llibres els 学习 的 הספרים של hai aur buku yang 日本語 これ кітаптар
+және किताबहरू छ hiše in китобҳо ва ʼn ǅungla ﬀ ẞ Σίσυφος ΣΑΣ σς
+"""
+WORDS = tuple(_INFLECTED.split())
 
 # Characters at which some rule turns: sigma and its neighbours, dotted I, joiners, combining marks,
 # tatweel, NUL, emoji, right-to-left marks, unusual spaces, letters that only folding touches.

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import qdrant_edge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -150,9 +151,15 @@ def test_extremes(k):
 
 @pytest.mark.parametrize(
     ("options", "weight"),
-    [({"k": 1e308}, math.inf), ({"k": 1e308, "avg_len": 1e-320}, math.nan), ({"k": 0.0, "avg_len": 1e-320}, math.nan),
-     ({"avg_len": 1e-320}, 0.0), ({"k": 0.0}, 1.0), ({"k": 1e-300}, 1.0)],
-)  # fmt: skip
+    [
+        ({"k": 1e308}, math.inf),
+        ({"k": 1e308, "avg_len": 1e-320}, math.nan),
+        ({"k": 0.0, "avg_len": 1e-320}, math.nan),
+        ({"avg_len": 1e-320}, 0.0),
+        ({"k": 0.0}, 1.0),
+        ({"k": 1e-300}, 1.0),
+    ],
+)
 def test_what_extremes_yield(options, weight):
     """Infinity and NaN are what the engine yields; nothing replaces them."""
     one = encoder(**options)
@@ -166,15 +173,18 @@ def test_integer_parameters():
     assert_documents_equal(encoder(k=2, b=1, avg_len=10), TEXTS)
 
 
-@pytest.mark.parametrize("options", [{"k": -1e-300}, {"b": 1.0000000000000002}, {"avg_len": 0.0}, {"k": math.inf},
-                                     {"k": math.nan}, {"b": math.nan}, {"avg_len": math.inf}, {"b": -1e-320}])  # fmt: skip
-def test_what_neither_takes(options):
-    import qdrant_edge
-
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("k", -1e-300), ("k", math.inf), ("k", math.nan), ("b", -1e-320), ("b", 1.0000000000000002),
+        ("b", math.nan), ("avg_len", 0.0), ("avg_len", math.inf),
+    ],
+)  # fmt: skip
+def test_what_neither_takes(option, value):
     with pytest.raises(ValueError):
-        qdrant_edge.Bm25(qdrant_edge.Bm25Config(**options))
-    with pytest.raises(Bm25ConfigError):
-        Bm25Config(**options)
+        qdrant_edge.Bm25(qdrant_edge.Bm25Config(**{option: value}))
+    with pytest.raises(Bm25ConfigError, match=option):
+        Bm25Config(**{option: value})
 
 
 @pytest.mark.parametrize("options", [{"k": -0.0}, {"b": -0.0}])

@@ -11,7 +11,7 @@ from pathlib import Path
 from bm25.analysis.languages import ALIASES
 from bm25.analysis.stopwords import load
 
-MOST_COMMON = 30_000
+MOST_COMMON = 25_000
 """Of a word list ordered by frequency, this many from the top; of the rest, an even sample as large."""
 
 # The packages' codes, where they are not the engine's.
