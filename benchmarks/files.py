@@ -83,9 +83,8 @@ def main() -> None:
     options = parser.parse_args()
     command = str(Path(sys.executable).with_name("bm25"))
     threads = str(options.threads)
-    print(
-        "| input | output | text, MB | MB/s | of the in-memory rate | peak memory, MB |\n|---|---|---|---|---|---|"
-    )
+    print("| input | output | text, MB | MB/s | of the in-memory rate | peak memory, MB |")
+    print("|---|---|---|---|---|---|")
     for size in options.sizes:
         with tempfile.TemporaryDirectory(dir=options.folder) as name:
             folder = Path(name)

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bm25 import Bm25Config
+from bm25 import Bm25Config, Bm25Encoder
 from bm25.analysis.analyzer import Analyzer
+from bm25.analysis.languages import STEMMER_LANGUAGES
 from bm25.counter import NEW_FORMS, SurfaceFormCounter
 from bm25.inputs import as_arrow
 from bm25.kernels.scan import WHITESPACE, WORD
@@ -16,6 +17,7 @@ from bm25.vocabulary import LONGEST_FORM, IdLists, SideTable, Vocabulary
 from tests import reference
 from tests.conftest import REDUCED
 from tests.kernels.helpers import Table, lines_of
+from tests.oracle import assert_equal
 from tests.strategies import examples, nasty_texts
 
 BARE = Bm25Config(lowercase=False, stopwords={}, stemmer={"type": "none"})
@@ -266,7 +268,57 @@ def test_once_full_nothing_grows_whatever_comes():
         text = " ".join(f"w{turn}x{i} ä{turn}·{i} {'long' * 30}{turn}{i}" for i in range(30))
         counted(counter, [text, text])
         counted(counter, ["the same again: ö·ü"])
+        counted(counter, ["· …", f"{turn}", f"number{turn}"])
     assert footprint(words) == before
+
+
+def test_once_full_stopwords_do_not_make_it_grow():
+    words = vocabulary(ENGLISH, max_forms=0)
+    before = footprint(words)
+    for _ in range(20):
+        resolve(words, [b"the", b"and"])
+    assert footprint(words) == before
+
+
+@pytest.mark.parametrize("language", [None, *STEMMER_LANGUAGES])
+@pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
+def test_forms_that_end_in_a_digit_against_the_oracle(language, tokenizer):
+    # Where analysis would leave them alone, compiled code does not even ask it.
+    stemmer = {"type": "none"} if language is None else {"type": "snowball", "language": language}
+    encoder = Bm25Encoder(Bm25Config(stemmer=stemmer, tokenizer=tokenizer, stopwords={}), threads=1)
+    letters = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789", max_size=10)
+    ends = st.sampled_from(["ing", "s", "ation", "ly", "e", "heiten", "mente", "iqU", "yY", "qu", "ée", ""])
+    forms = st.builds(
+        lambda a, end, digit: f"{a}{end}{digit}", letters, ends, st.sampled_from("0123456789") | letters
+    )
+
+    @given(st.lists(forms, max_size=15))
+    @examples(25)
+    def check(forms):
+        assert_equal(encoder, [" ".join(forms), *forms])
+
+    check()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stopwords": {"custom": ["abc1", "X2", "3"]}},
+        {"stopwords": {"custom": ["abc1"]}, "lowercase": False},
+        {"min_token_len": 1},
+        {"min_token_len": 3},
+        {"max_token_len": 3},
+        {"lowercase": False},
+        {"ascii_folding": True},
+        {"language": "danish"},
+    ],
+    ids=str,
+)
+def test_options_apply_to_forms_that_end_in_a_digit(options):
+    encoder = Bm25Encoder(Bm25Config(**options), threads=1)
+    assert_equal(
+        encoder, ["abc1 ABC1 x2 X2 3 33 3333 aBcDeF12 running1 ½ x² 1² ä1 é2 a_1 1-2 x11 ll11", "3 3 X2"]
+    )
 
 
 def test_huge_forms_do_not_make_it_grow():
