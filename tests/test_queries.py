@@ -53,11 +53,11 @@ def test_nothing_to_ask_for(text, k3):
     assert (indices.dtype, values.dtype) == (np.uint32, np.float32)
 
 
-@given(st.lists(st.sampled_from(["dog", "Dogs", "cat", "the", "x·y"]), max_size=12), st.floats(0, 1e3))
+@given(st.lists(st.sampled_from(["dog", "Dogs", "cat", "the", "q·z"]), max_size=12), st.floats(0, 1e3))
 @examples(50)
 def test_weights_by_count(words, k3):
     indices, values = encoder_of(k3=k3).encode(" ".join(words))
-    terms = {"dog": ["dog"], "Dogs": ["dog"], "cat": ["cat"], "the": [], "x·y": ["x", "y"]}
+    terms = {"dog": ["dog"], "Dogs": ["dog"], "cat": ["cat"], "the": [], "q·z": ["q", "z"]}
     ids = [reference.term_id(term.encode()) for word in words for term in terms[word]]
     _, expected, frequencies, _ = reference.counts([ids])
     assert indices.tolist() == expected
@@ -77,8 +77,8 @@ def test_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(queries, "MAX_FORMS", 100)
     encoder = encoder_of()
     for i in range(1000):
-        assert encoder.encode(f"word{i} again")[0].tolist() == sorted(
-            [reference.term_id(b"again"), reference.term_id(f"word{i}".encode())]
+        assert encoder.encode(f"word{i} common")[0].tolist() == sorted(
+            [reference.term_id(b"common"), reference.term_id(f"word{i}".encode())]
         )
         assert len(encoder._ids) <= 101
 
