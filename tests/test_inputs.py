@@ -478,7 +478,7 @@ def guarded(*arguments):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="protects memory by mprotect")
 class TestEdgeOfMemory:
     @arrow_types
-    def test_texts_at_the_end_of_readable_memory(self, kind, child_environment):
+    def test_texts_at_the_end_of_readable_memory(self, kind):
         names = {str(kind): name for name, kind in ARROW_TYPES.items()}
         result = guarded(names[str(kind)], "bare")
         assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr

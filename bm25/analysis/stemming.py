@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from importlib import import_module
 
+from bm25.analysis.greek import may_panic
+
 __all__ = ["SPARE_DIGITS", "Stemmer", "stemmer"]
 
 Stemmer = Callable[[list[str]], list[str]]
@@ -21,17 +23,40 @@ They strip suffixes of letters only. Danish, Dutch and Finnish do not belong her
 stands at the end, digits among it.
 """
 
-# The engine's own rules, compiled from the same source; it lacks Armenian.
+# The engine's own rules, compiled from the same source, are in py-rust-stemmers; it lacks Armenian.
 _PYTHON_ONLY = frozenset({"armenian"})
 
 
 def stemmer(language: str) -> Stemmer:
     """Return a function from tokens to their stems, one for each, safe to call from any thread."""
-    if language not in _PYTHON_ONLY:
-        from py_rust_stemmers import SnowballStemmer
+    if language in _PYTHON_ONLY:
+        return _python_stemmer(language)
 
-        stem_words: Stemmer = SnowballStemmer(language).stem_words
-        return stem_words
+    from py_rust_stemmers import SnowballStemmer
+
+    stem_words: Stemmer = SnowballStemmer(language).stem_words
+    return _surviving(stem_words, _python_stemmer(language)) if language == "greek" else stem_words
+
+
+def _surviving(stem_words: Stemmer, otherwise: Stemmer) -> Stemmer:
+    """Return a stemmer that gives tokens on which `stem_words` would panic to another one."""
+
+    def stem_all(tokens: list[str]) -> list[str]:
+        risky = [number for number, token in enumerate(tokens) if may_panic(token)]
+        if not risky:
+            return stem_words(tokens)
+        safe = tokens.copy()
+        for number in risky:
+            safe[number] = ""
+        stems = stem_words(safe)
+        for number, stem in zip(risky, otherwise([tokens[number] for number in risky]), strict=True):
+            stems[number] = stem
+        return stems
+
+    return stem_all
+
+
+def _python_stemmer(language: str) -> Stemmer:
     # `snowballstemmer.stemmer()` would hand out PyStemmer where that is installed, with other rules.
     module = import_module(f"snowballstemmer.{language}_stemmer")
     stem_word = getattr(module, f"{language.capitalize()}Stemmer")().stemWord

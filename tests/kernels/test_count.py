@@ -66,13 +66,13 @@ id_lists = st.lists(st.lists(term, min_size=2, max_size=6), max_size=4)
 
 
 @given(st.lists(st.lists(term, max_size=80), max_size=10))
-@examples(150)
+@examples(100)
 def test_ids_against_the_twin(documents):
     run(documents)
 
 
 @given(data=st.data(), many=id_lists, side=id_lists)
-@examples(150)
+@examples(100)
 def test_all_kinds_of_references_against_the_twin(data, many, side):
     resolved = st.one_of(
         term,

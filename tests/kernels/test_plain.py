@@ -34,7 +34,7 @@ forms = st.one_of(
 
 
 @given(st.lists(forms, min_size=1, max_size=20), st.sampled_from([1, 3, 256]))
-@examples(200)
+@examples(100)
 def test_against_python(forms, longest):
     flags, plain, rest = separate(forms, longest)
     assert flags == [is_plain(form, longest) for form in forms]

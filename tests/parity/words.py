@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
-from bm25.analysis.languages import ALIASES
+from bm25.analysis.languages import ALIASES, STEMMER_LANGUAGES
 from bm25.analysis.stopwords import load
 
 MOST_COMMON = 25_000
 """Of a word list ordered by frequency, this many from the top; of the rest, an even sample as large."""
+
+WITHOUT_STEMMER = 10_000
+"""Words of a language without a stemmer: they differ in their characters only, which have other tests."""
 
 # The packages' codes, where they are not the engine's.
 _WORDFREQ = {"no": "nb", "jp": "ja"}
@@ -34,15 +37,17 @@ def code(language: str) -> str:
 
 @lru_cache(maxsize=2)  # a hundred thousand words and more for each language
 def words(language: str) -> tuple[str, ...]:
-    """Return distinct real words of a language, those of its stopword list left out."""
+    """Return distinct real words of a language, common ones first."""
     alias = code(language)
     if alias == _HINGLISH:
-        return words("english")[:MOST_COMMON]
+        return words("english")[:WITHOUT_STEMMER]
     found: dict[str, None] = dict.fromkeys(_most_common(_wordfreq(alias)))
     for text in messages(language):
         # Combining vowel signs are no letters to Python, so words are also cut at blanks alone.
         found.update(dict.fromkeys(_WORD.findall(text)))
         found.update(dict.fromkeys(text.split()))
+    if language not in STEMMER_LANGUAGES:
+        return tuple(found)[:WITHOUT_STEMMER]
     found.update(dict.fromkeys(_evenly(sorted(_simplemma(alias)), MOST_COMMON)))
     return tuple(found)
 
