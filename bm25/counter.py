@@ -125,7 +125,8 @@ class SurfaceFormCounter:
     ) -> Counted:
         many_ends, many_ids = self.vocabulary.lists.arrays
         side_ends, side_ids = side.lists.arrays
-        total, largest = expansion(references, reference_ends, new_references, many_ends, side_ends)
+        sizes = expansion(references, reference_ends, new_references, many_ends, side_ends)
+        total, largest = int(sizes[0]), int(sizes[1])
         documents = len(reference_ends)
         indptr = np.empty(documents + 1, np.int64)
         lengths = np.empty(documents, np.uint32)

@@ -1,8 +1,8 @@
 """Greek tokens on which the engine's stemmer panics.
 
 Two of its rules, 5c and s3 of the Snowball algorithm, may replace text beyond the end of what an earlier
-rule left. `αντίθετε` is such a word. In Qdrant that is an error of the request; in `py-rust-stemmers` it would
-end the whole process. The beginnings and endings below are all that meet there, found by putting every
+rule left. `αντίθετε` is such a word. In Qdrant that is an error of the request; in `py-rust-stemmers` it
+would end the whole process. The beginnings and endings below are all that meet there, found by putting every
 pair of the rules' own strings to the engine.
 """
 
