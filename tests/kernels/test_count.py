@@ -140,6 +140,13 @@ def test_a_sorted_document_holds_all_bytes_of_ids():
     run([crowded + spread + [0, 2**31], spread + crowded])
 
 
+def test_sorted_ids_that_differ_in_one_byte_only():
+    crowded = list(range(100))
+    for byte in (8, 16, 24, 30):
+        near = [5, 5 + (1 << byte)] * 3 + [5]
+        run([crowded + near, near + crowded])
+
+
 def test_documents_of_many_sizes():
     rng = np.random.default_rng(5)
     largest = 17 if not REDUCED else 10

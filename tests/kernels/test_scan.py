@@ -133,6 +133,15 @@ def test_a_token_that_is_open_at_the_edge_of_a_batch(mode):
 
 
 @modes
+@pytest.mark.parametrize("first", range(0, 33, 1 if not REDUCED else 3))
+def test_the_fullest_blocks_find_room_whatever_came_before(mode, first):
+    # A block has at most 32 tokens; here the batch ends after any number of them.
+    separator = SEPARATOR[mode]
+    block = ((b"a" + separator) * first).ljust(64, separator)
+    check([block + (b"b" + separator) * (BATCH + 40)], mode)
+
+
+@modes
 def test_texts_of_several_megabytes(mode):
     size = 2_000_000 if not REDUCED else 20_000
     rng = np.random.default_rng(3)

@@ -61,6 +61,23 @@ def test_a_form_is_not_its_own_beginning_nor_itself_with_nul_bytes():
     assert table.lookup(family) == list(range(len(family)))
 
 
+def alike():
+    """Forms that have their first bytes, or their padded words, or all but one byte in common."""
+    yield [b"\0" * n for n in range(1, 40)]
+    yield [b"a" * n + b"\0" * m for n in (1, 7, 8, 15, 16, 23, 24, 25) for m in (0, 1, 8, 16)]
+    for length in (1, 7, 8, 9, 15, 16, 17, 23, 24, 25, 40):
+        yield [b"a" * length, *(b"a" * i + b"b" + b"a" * (length - 1 - i) for i in range(length))]
+
+
+@pytest.mark.parametrize("family", alike(), ids=lambda family: f"{len(family)} forms")
+def test_one_form_is_not_taken_for_another_of_its_slot(family):
+    # Of two slots, that is: half of the forms point at the one that is taken.
+    for form in family:
+        table = Table(bits=1)
+        table.add([form], [7])
+        assert table.lookup(family) == [7 if other == form else None for other in family]
+
+
 def test_the_first_reference_stays():
     table = Table()
     forms = [b"short", b"seventeen letters", b"more than twenty-four bytes in all".replace(b" ", b"_")]
@@ -157,3 +174,14 @@ def test_a_reader_of_an_older_arena_does_not_find_what_it_cannot_check():
         assert table.add([form], [5]) == 1
         assert table.lookup([form, twin]) == [5, None]
         assert older.lookup([form, twin]) == [None, None]
+
+
+def test_a_reader_of_a_shorter_arena_does_not_read_beyond_it():
+    form = b"a" * 16 + b"b" * 30
+    table, older = Table(), Table()
+    assert table.add([b"c" * 70, form], [4, 5]) == 2
+    # What lies behind the older arena happens to be right.
+    older.table, older.arena = table.table, table.arena[: 54 + 20]
+    assert older.lookup([form]) == [None]
+    older.arena = table.arena[: table.used + 64]
+    assert older.lookup([form]) == [5]
