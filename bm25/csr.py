@@ -57,7 +57,8 @@ class CsrBuilder:
     def _reserve(self, entries: int) -> None:
         if entries <= len(self._term_ids):
             return
-        capacity = int(entries * max(1.0, self._size / max(1, self._done)) * 1.02) + 64
+        # Generous: memory that is never written is never given, while growing again copies everything.
+        capacity = int(entries * max(1.0, self._size / max(1, self._done)) * 1.25) + 64
         for name in ("_term_ids", "_values"):
             old = getattr(self, name)
             new = np.empty(capacity, old.dtype)
@@ -85,6 +86,5 @@ class CsrBuilder:
         return self._trimmed(self._values)
 
     def _trimmed(self, array: Array) -> Array:
-        # A view keeps all of its memory: not worth holding where much is spare.
         view = array[: self._entries]
-        return view if len(array) < 1.2 * self._entries + 1024 else view.copy()
+        return view if len(array) < 1.5 * self._entries else view.copy()

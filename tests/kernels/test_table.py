@@ -69,7 +69,7 @@ def alike():
         yield [b"a" * length, *(b"a" * i + b"b" + b"a" * (length - 1 - i) for i in range(length))]
 
 
-@pytest.mark.parametrize("family", alike(), ids=lambda family: f"{len(family)} forms")
+@pytest.mark.parametrize("family", list(alike()), ids=lambda family: f"{len(family)} forms")
 def test_one_form_is_not_taken_for_another_of_its_slot(family):
     # Of two slots, that is: half of the forms point at the one that is taken.
     for form in family:
