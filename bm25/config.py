@@ -7,11 +7,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any
 
 from bm25.analysis.languages import STEMMER_LANGUAGES, STOPWORD_LANGUAGES, canonical, nearest
+from bm25.analysis.unicode import lower
 from bm25.errors import Bm25ConfigError
 
 __all__ = ["RULES_VERSION", "TOKENIZERS", "Bm25Config", "StopwordsSet"]
@@ -163,12 +164,12 @@ class Bm25Config:
             return self.language if self.language in STEMMER_LANGUAGES else None
         return self.stemmer.get("language")
 
-    @cached_property
+    @property
     def analysis_fingerprint(self) -> str:
-        """32 hexadecimal digits that are equal when, and only when, texts get the same term ids."""
+        """32 hexadecimal digits over all that decides which term ids a text gets, however it was said."""
         return _fingerprint(self._analysis())
 
-    @cached_property
+    @property
     def vector_fingerprint(self) -> str:
         """32 hexadecimal digits over the analysis and k, b, k3 and avg_len: all that decides a vector."""
         weights = {"k": self.k, "b": self.b, "k3": self.k3, "avg_len": self.avg_len}
@@ -176,13 +177,14 @@ class Bm25Config:
 
     def _analysis(self) -> dict[str, Any]:
         # Resolved values, so that two ways of saying the same thing have one fingerprint.
+        custom = {lower(word) if self.lowercase else word for word in self.custom_stopwords}
         return {
             "rules_version": RULES_VERSION,
             "tokenizer": self.tokenizer,
             "lowercase": self.lowercase,
             "ascii_folding": self.ascii_folding,
             "stopword_languages": list(self.stopword_languages),
-            "custom_stopwords": list(self.custom_stopwords),
+            "custom_stopwords": sorted(custom),
             "stemmer": self.stemmer_language,
             "min_token_len": self.min_token_len or 0,
             "max_token_len": self.max_token_len,
@@ -190,6 +192,9 @@ class Bm25Config:
 
     def __hash__(self) -> int:
         return hash(self.vector_fingerprint)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Bm25Config.from_dict, (self.to_dict(),)
 
 
 def _fingerprint(values: dict[str, Any]) -> str:
@@ -200,9 +205,12 @@ def _fingerprint(values: dict[str, Any]) -> str:
 def _number(name: str, value: Any, constraint: str, holds: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise Bm25ConfigError(f"{name} must be a number, got {type(value).__name__} {value!r}")
-    number = float(value)
+    try:
+        number = float(value) + 0.0  # -0.0 is 0.0
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number) or not holds(number):
-        raise Bm25ConfigError(f"{name} must be {constraint}, got {value!r}")
+        raise Bm25ConfigError(f"{name} must be {constraint}, got {value!r:.80}")
     return number
 
 
@@ -260,7 +268,7 @@ def _stopwords(value: Any) -> str | StopwordsSet | None:
     )
 
 
-def _stemmer(value: Any) -> dict[str, str] | None:
+def _stemmer(value: Any) -> Mapping[str, str] | None:
     if value is None:
         return None
     shape = '{"type": "snowball", "language": "german"} or {"type": "none"}'
@@ -273,7 +281,7 @@ def _stemmer(value: Any) -> dict[str, str] | None:
             raise Bm25ConfigError(
                 f'stemmer.language {value["language"]!r} contradicts stemmer.type "none"; drop one of them'
             )
-        return {"type": "none"}
+        return MappingProxyType({"type": "none"})
     if kind != "snowball":
         raise Bm25ConfigError(
             f"stemmer.type: unknown stemmer {kind!r}{nearest(kind, ('snowball', 'none'))}; "
@@ -282,7 +290,7 @@ def _stemmer(value: Any) -> dict[str, str] | None:
     if "language" not in value:
         raise Bm25ConfigError(f"stemmer.language is missing; stemmer must be {shape}")
     language = canonical(value["language"], STEMMER_LANGUAGES, path="stemmer.language")
-    return {"type": "snowball", "language": language}
+    return MappingProxyType({"type": "snowball", "language": language})
 
 
 def _only_keys(path: str, value: Mapping[str, Any], allowed: tuple[str, ...]) -> None:

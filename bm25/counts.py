@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from bm25.errors import Bm25InputError
 from bm25.rows import Rows, as_array
-from bm25.terms import TermBlock, TermDictionary
+from bm25.terms import TermDictionary
 
 __all__ = ["TermCounts"]
 
@@ -41,7 +41,7 @@ class TermCounts(Rows):
         lengths: Array,
         valid: Array | None = None,
         *,
-        terms: TermDictionary | Callable[[], list[TermBlock]] | None = None,
+        terms: TermDictionary | Callable[[], TermDictionary] | None = None,
     ) -> None:
         super().__init__(indptr, valid)
         self.term_ids = term_ids
@@ -51,9 +51,9 @@ class TermCounts(Rows):
 
     @property
     def terms(self) -> TermDictionary | None:
-        """The terms of these counts; built when first asked for."""
+        """The terms of these counts; built when first asked for, and the texts are kept until then."""
         if callable(self._terms):
-            self._terms = TermDictionary.from_blocks(self._terms(), among=np.unique(self.term_ids))
+            self._terms = self._terms()
         return self._terms
 
     def __getitem__(self, row: int) -> tuple[Array, Array]:
@@ -92,9 +92,14 @@ class TermCounts(Rows):
             raise Bm25InputError("term_ids and frequencies differ in length in some row")
         return cls(indptr, ids, counts, lengths.fill_null(0).to_numpy(zero_copy_only=False), valid)
 
-    def to_scipy(self) -> Any:
-        """Return a scipy.sparse.csr_array of frequencies, texts by 2**31 + 1 term ids."""
-        return self._to_csr(self.term_ids, self.frequencies)
+    def to_scipy(self, term_ids: Array | None = None) -> Any:
+        """Return a scipy.sparse.csr_array of frequencies, texts by term ids.
+
+        Without `term_ids`, a column is a term id, of 2**31 + 1: fit to keep and to slice by rows, not to
+        transpose or to multiply by. With `term_ids` (uint32, ascending) columns are their positions, and
+        other ids are left out.
+        """
+        return self._to_csr(self.term_ids, self.frequencies, term_ids)
 
 
 def _rebuild(arrays: tuple[Any, ...], terms: TermDictionary | None) -> TermCounts:

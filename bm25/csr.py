@@ -57,8 +57,10 @@ class CsrBuilder:
     def _reserve(self, entries: int) -> None:
         if entries <= len(self._term_ids):
             return
-        # Generous: memory that is never written is never given, while growing again copies everything.
-        capacity = int(entries * max(1.0, self._size / max(1, self._done)) * 1.25) + 64
+        # Generous: memory that is never written is never given, while growing again copies everything. But
+        # no more than some times what there is, since the first texts may be unlike the rest.
+        expected = entries * max(1.0, self._size / max(1, self._done))
+        capacity = int(min(1.25 * expected, 16 * max(entries, 4096))) + 64
         for name in ("_term_ids", "_values"):
             old = getattr(self, name)
             new = np.empty(capacity, old.dtype)

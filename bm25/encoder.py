@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +16,9 @@ from bm25.queries import QueryEncoder
 if TYPE_CHECKING:
     from bm25.counter import SurfaceFormCounter
     from bm25.counts import TermCounts
-    from bm25.csr import Counted
+    from bm25.csr import Counted, CsrBuilder
     from bm25.sparse import SparseVectors
+    from bm25.terms import TermDictionary
 
 __all__ = ["Bm25Encoder"]
 
@@ -50,6 +50,9 @@ class Bm25Encoder:
         self.config = config if config is not None else Bm25Config()
         self.threads = threads if threads is not None else _usable_cores()
         self._threads_given = threads
+        self._document_counter: SurfaceFormCounter | None = None
+        self._query_counter: SurfaceFormCounter | None = None
+        self._single_queries: QueryEncoder | None = None
 
     def __repr__(self) -> str:
         return f"Bm25Encoder({self.config!r}, threads={self.threads})"
@@ -75,6 +78,8 @@ class Bm25Encoder:
 
     def encode_query(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values) of one query, uint32 and float32: the fast path for one text."""
+        if self._single_queries is None:
+            self._single_queries = QueryEncoder(Analyzer(self.config, "query"), self.config.k3)
         return self._single_queries.encode(text)
 
     def encode_batches(self, batches: Iterable[Any], *, column: str | None = None) -> Iterator[SparseVectors]:
@@ -88,9 +93,11 @@ class Bm25Encoder:
         Yields:
             the vectors of each batch, in order
         """
+        if isinstance(batches, str | bytes):
+            raise Bm25InputError("batches must be an iterable of texts, got one text; wrap it in a list")
         group: list[str | None] = []
         size = 0
-        for batch in batches:
+        for batch in _stream(batches):
             if batch is None or isinstance(batch, str):
                 group.append(batch)
                 size += len(batch) if batch else 0
@@ -151,15 +158,27 @@ class Bm25Encoder:
 
         array = as_arrow(texts)
         built = counter.count(array)
-        vocabulary = counter.vocabulary
         return TermCounts(
             built.indptr,
             built.term_ids,
             built.values,
             built.lengths,
             validity(array),
-            terms=lambda: vocabulary.blocks() + built.blocks,
+            terms=lambda: self._terms(array, counter, built),
         )
+
+    def _terms(self, array: Any, counter: SurfaceFormCounter, built: CsrBuilder) -> TermDictionary:
+        from bm25.terms import TermDictionary
+
+        among = np.unique(built.term_ids)
+        terms = TermDictionary.from_blocks(counter.vocabulary.blocks() + built.blocks, among=among)
+        if not terms.collisions:
+            return terms
+        # The vocabulary knows more than these texts: which of the terms with one id is in them? What a
+        # new vocabulary learns from them is exactly what they hold.
+        fresh = _counter(self.config, counter.vocabulary.analyzer.role, self.threads)
+        again = fresh.count(array)
+        return TermDictionary.from_blocks(fresh.vocabulary.blocks() + again.blocks, among=among)
 
     def _document_values(self, part: Counted, *, avg_len: float | None = None) -> Array:
         from bm25.kernels.weigh import weigh_documents
@@ -181,20 +200,23 @@ class Bm25Encoder:
         weigh_queries(part.values, self.config.k3, values)
         return values
 
-    @cached_property
-    def _documents(self) -> SurfaceFormCounter:
-        return _counter(self.config, "document", self.threads)
+    # Made when first used, and not by `cached_property`: in Python 3.11 that holds a lock, which a fork in
+    # another thread would leave locked. Of two threads that come at once, one makes it in vain.
 
-    @cached_property
+    @property
+    def _documents(self) -> SurfaceFormCounter:
+        if self._document_counter is None:
+            self._document_counter = _counter(self.config, "document", self.threads)
+        return self._document_counter
+
+    @property
     def _queries(self) -> SurfaceFormCounter:
         # Under `word` both roles map a form to the same terms, so they share what was learnt.
         if self.config.tokenizer == "word":
             return self._documents
-        return _counter(self.config, "query", self.threads)
-
-    @cached_property
-    def _single_queries(self) -> QueryEncoder:
-        return QueryEncoder(Analyzer(self.config, "query"), self.config.k3)
+        if self._query_counter is None:
+            self._query_counter = _counter(self.config, "query", self.threads)
+        return self._query_counter
 
 
 def _counter(config: Bm25Config, role: Role, threads: int) -> SurfaceFormCounter:
@@ -203,6 +225,15 @@ def _counter(config: Bm25Config, role: Role, threads: int) -> SurfaceFormCounter
     from bm25.vocabulary import Vocabulary
 
     return SurfaceFormCounter(Vocabulary(Analyzer(config, role)), MODES[config.tokenizer], threads)
+
+
+def _stream(batches: Iterable[Any]) -> Iterable[Any]:
+    """Return an iterable: one of a table yields its columns, which is not what is meant."""
+    import pyarrow as pa
+
+    if isinstance(batches, pa.RecordBatch | pa.Table):
+        return [batches]
+    return batches
 
 
 def _column(batch: Any, column: str | None) -> Any:

@@ -69,10 +69,8 @@ def as_arrow(texts: Any) -> pa.ChunkedArray:
         array = _from_sequence(texts)
     elif isinstance(texts, np.ndarray):
         array = _from_numpy(texts)
-    elif hasattr(texts, "__arrow_c_stream__"):
-        array = pa.chunked_array(texts)
-    elif hasattr(texts, "__arrow_c_array__"):
-        array = pa.array(texts)
+    elif hasattr(texts, "__arrow_c_stream__") or hasattr(texts, "__arrow_c_array__"):
+        array = _from_capsule(texts)
     elif hasattr(texts, "to_numpy"):  # a pandas Series of an older version
         array = _from_numpy(texts.to_numpy())
     elif isinstance(texts, Sequence):
@@ -107,28 +105,52 @@ def _decoded(array: pa.ChunkedArray) -> pa.ChunkedArray:
         array = pa.chunked_array([chunk.storage for chunk in array.chunks], type=kind.storage_type)
         kind = array.type
     if pat.is_dictionary(kind):
-        array = array.cast(kind.value_type)
+        array = pa.chunked_array([_plain(chunk) for chunk in array.chunks], pa.large_string())
         kind = array.type
     if pat.is_null(kind):
         return array.cast(pa.string())
-    if not (pat.is_string(kind) or pat.is_large_string(kind) or pat.is_string_view(kind)):
-        raise Bm25InputError(f"texts must be strings, got an Arrow array of {kind}; cast it to string first")
+    if not _is_text(kind):
+        raise _not_strings(kind)
     return array
+
+
+def _plain(array: pa.DictionaryArray) -> pa.Array:
+    """Return the strings of a dictionary-encoded array."""
+    if not (pat.is_null(array.type.value_type) or _is_text(array.type.value_type)):
+        raise _not_strings(array.type.value_type)
+    # A dictionary of string_view can be neither cast nor decoded as it is.
+    words = array.dictionary.cast(pa.large_string())
+    return pa.DictionaryArray.from_arrays(array.indices, words).dictionary_decode()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pat.is_string(kind) or pat.is_large_string(kind) or pat.is_string_view(kind))
+
+
+def _not_strings(kind: pa.DataType) -> Bm25InputError:
+    return Bm25InputError(f"texts must be strings, got an Arrow array of {kind}; cast it to string first")
+
+
+def _from_capsule(texts: Any) -> Any:
+    """Take a column through the Arrow C interface, or its elements one by one where that does not work."""
+    try:
+        stream = hasattr(texts, "__arrow_c_stream__")
+        return pa.chunked_array(texts) if stream else pa.array(texts)
+    except (pa.ArrowException, TypeError, UnicodeEncodeError):
+        return _from_sequence([None if _is_missing(item) else item for item in texts])
 
 
 def _from_numpy(array: Array) -> pa.Array:
     if array.ndim != 1:
         raise Bm25InputError(f"texts must be one-dimensional, got an array of shape {array.shape}")
-    if array.dtype.kind == "O":
-        # pandas marks a missing string by NaN as well as by None.
-        return _from_sequence([None if _is_missing(item) else item for item in array.tolist()])
-    if array.dtype.kind in "UT":
+    if array.dtype.kind in "OUT":
         return _from_sequence([None if _is_missing(item) else item for item in array.tolist()])
     raise Bm25InputError(f"texts must be strings, got a numpy array of {array.dtype}")
 
 
 def _is_missing(item: Any) -> bool:
-    return item is None or item != item or type(item).__name__ == "NAType"
+    # pandas marks a missing string by NaN and NA as well as by None.
+    return item is None or (isinstance(item, float) and item != item) or type(item).__name__ == "NAType"
 
 
 def _from_sequence(texts: list[Any] | tuple[Any, ...]) -> pa.Array:
@@ -171,15 +193,14 @@ def _valid(array: pa.Array) -> Array:
     bitmap = array.buffers()[0]
     if array.null_count == 0 or bitmap is None:
         return np.ones(len(array), bool)
-    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8), bitorder="little")
-    return bits[array.offset : array.offset + len(array)].astype(bool)
+    first, skip = divmod(array.offset, 8)  # only what belongs to this slice
+    bits = np.frombuffer(bitmap, np.uint8, (skip + len(array) + 7) // 8, first)
+    return np.unpackbits(bits, bitorder="little")[skip : skip + len(array)].astype(bool)
 
 
 def _texts(array: pa.Array, first: int) -> Texts:
-    if pat.is_string_view(array.type):
-        buffers, starts, ends = _view_spans(array)
-    else:
-        buffers, starts, ends = _offset_spans(array)
+    spans = _view_spans if pat.is_string_view(array.type) else _offset_spans
+    buffers, starts, ends = spans(array)
     if array.null_count:
         # What lies under a null is not text.
         ends = np.where(_valid(array), ends, starts)
@@ -198,6 +219,8 @@ def _view_spans(array: pa.Array) -> tuple[list[Array], Array, Array]:
     _, view_buffer, *variadic = array.buffers()
     views = np.frombuffer(view_buffer, _VIEW, len(array), array.offset * _VIEW.itemsize)
     lengths = views["length"].astype(np.int64)
+    if array.null_count:
+        lengths[~_valid(array)] = 0  # a null view may hold anything
     inline = _address(view_buffer) + (array.offset + np.arange(len(array))) * _VIEW.itemsize + 4
     addresses = np.array([_address(buffer) for buffer in variadic] or [0], np.int64)
     is_inline = lengths <= _INLINE
@@ -213,23 +236,23 @@ def _padded(buffers: list[Array], starts: Array, ends: Array, first: int) -> Tex
     `starts` and `ends` are addresses.
     """
     empty = starts == ends  # wherever an empty text claims to be, it is not read
-    near = np.zeros(len(starts), bool)
+    tails = [np.zeros(PADDING, np.uint8)]
+    moved = np.zeros(len(starts), np.int64)
     for buffer in buffers:
         last = _address_of(buffer) + len(buffer)
-        near |= (ends > last - PADDING) & (ends <= last) & ~empty
-    tail = np.zeros(int((ends[near] - starts[near]).sum()) + PADDING, np.uint8)
-    buffers = [*buffers, tail]
+        near = (starts >= _address_of(buffer)) & (ends > last - PADDING) & (ends <= last) & ~empty
+        if near.any():
+            # All of the end of the buffer at once: texts may share bytes there.
+            low = int(starts[near].min())
+            tail = np.zeros(last - low + PADDING, np.uint8)
+            tail[: last - low] = buffer[len(buffer) - (last - low) :]
+            moved[near] = _address_of(tail) - low
+            tails.append(tail)
+    buffers = [*buffers, *tails]
     window = _window(buffers)
-    starts, ends = starts - _address_of(window), ends - _address_of(window)
-    position = _address_of(tail) - _address_of(window)
-    starts[empty] = ends[empty] = position
-    used = 0
-    for i in np.flatnonzero(near).tolist():
-        length = int(ends[i] - starts[i])
-        tail[used : used + length] = window[starts[i] : ends[i]]
-        starts[i] = position + used
-        ends[i] = starts[i] + length
-        used += length
+    origin = _address_of(window)
+    starts, ends = starts + moved - origin, ends + moved - origin
+    starts[empty] = ends[empty] = _address_of(tails[0]) - origin
     return Texts(window, starts, ends, first, buffers)
 
 

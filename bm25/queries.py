@@ -35,10 +35,11 @@ class QueryEncoder:
 
     def encode(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values): uint32 ascending and float32."""
+        known = self._ids  # one dictionary throughout: another thread may start a new one meanwhile
         try:
-            lists = list(map(self._ids.__getitem__, self._surface_forms(text)))
+            lists = list(map(known.__getitem__, self._surface_forms(text)))
         except KeyError:
-            lists = self._resolve(self._surface_forms(text))
+            lists = self._resolve(text, known)
         except TypeError:
             raise Bm25InputError(
                 f"a query must be a string, got {type(text).__name__}: {text!r:.80}"
@@ -55,21 +56,22 @@ class QueryEncoder:
             np.array([(k3 + 1.0) * qtf / (k3 + qtf) for _, qtf in counts], np.float32),
         )
 
-    def _resolve(self, forms: list[str]) -> list[tuple[int, ...]]:
-        new = [form for form in dict.fromkeys(forms) if form not in self._ids]
+    def _resolve(self, text: str, known: dict[str, tuple[int, ...]]) -> list[tuple[int, ...]]:
         try:
-            terms, owners = self._analyzer.analyze("\n".join(new))
-            ids = [term_id(term) for term in terms]
+            text.encode()
         except UnicodeEncodeError as error:
             raise Bm25InputError(
-                f"the query is not valid Unicode: lone surrogate {error.object[error.start]!a}"
+                "the query is not valid Unicode: lone surrogate "
+                f"{text[error.start]!a} at position {error.start}"
             ) from None
-        found: dict[str, list[int]] = {form: [] for form in new}
-        for owner, number in zip(owners, ids, strict=True):
-            found[new[owner]].append(number)
-        resolved = {form: tuple(numbers) for form, numbers in found.items()}
-        lists = [resolved[form] if form in resolved else self._ids[form] for form in forms]
-        if len(self._ids) + len(resolved) > MAX_FORMS:
-            self._ids = {}
-        self._ids.update((form, ids) for form, ids in resolved.items() if len(form) <= LONGEST_FORM)
-        return lists
+        forms = self._surface_forms(text)
+        found: dict[str, list[int]] = {form: [] for form in forms}
+        new = list(found)
+        terms, owners = self._analyzer.analyze("\n".join(new))
+        for owner, term in zip(owners, terms, strict=True):
+            found[new[owner]].append(term_id(term))
+        resolved = {form: tuple(ids) for form, ids in found.items()}
+        if len(known) + len(resolved) > MAX_FORMS:
+            known = self._ids = {}
+        known.update((form, ids) for form, ids in resolved.items() if len(form) <= LONGEST_FORM)
+        return [resolved[form] for form in forms]

@@ -64,21 +64,46 @@ class Rows:
     def _from_struct(array: Any, kind: pa.StructType) -> tuple[Array | None, list[pa.Array]]:
         if isinstance(array, pa.ChunkedArray):
             array = array.combine_chunks()
-        names = [field.name for field in kind]
-        if not pa.types.is_struct(array.type) or [field.name for field in array.type] != names:
+        if not isinstance(array, pa.Array):
+            raise Bm25InputError(f"expected an Arrow array of {kind}, got {type(array).__name__}")
+        if not _same_but_for_large_lists(array.type, kind):
             raise Bm25InputError(f"expected an Arrow array of {kind}, got {array.type}")
         valid = None if array.null_count == 0 else array.is_valid().to_numpy(zero_copy_only=False)
         return valid, array.flatten()  # a null row is null in every child
 
     @staticmethod
     def _from_list(array: pa.Array) -> tuple[Array, Array]:
+        items = array.flatten()
+        if items.null_count:
+            raise Bm25InputError("a list holds a null; every entry needs an id and a value")
         indptr = np.zeros(len(array) + 1, np.int64)
         np.cumsum(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), out=indptr[1:])
-        return indptr, array.flatten().to_numpy(zero_copy_only=False)
+        return indptr, items.to_numpy(zero_copy_only=False)
 
-    def _to_csr(self, columns: Array, values: Array) -> Any:
+    def _to_csr(self, columns: Array, values: Array, term_ids: Array | None) -> Any:
         from scipy.sparse import csr_array  # a slow import, and most callers never need it
 
-        return csr_array(
-            (values, columns.astype(np.int64), self.indptr), shape=(len(self), COLUMNS), copy=False
-        )
+        indptr, width = self.indptr, COLUMNS
+        if term_ids is not None:
+            term_ids = np.asarray(term_ids, np.uint32)
+            if (term_ids[1:] <= term_ids[:-1]).any():
+                raise Bm25InputError("term_ids must ascend, each id once")
+            width = len(term_ids)
+            places = np.searchsorted(term_ids, columns)
+            known = np.isin(columns, term_ids)
+            indptr = np.concatenate([[0], np.cumsum(known)])[indptr]
+            columns, values = places[known], values[known]
+        return csr_array((values, columns.astype(np.int64), indptr), shape=(len(self), width), copy=False)
+
+
+def _same_but_for_large_lists(kind: pa.DataType, expected: pa.StructType) -> bool:
+    if not pa.types.is_struct(kind) or [field.name for field in kind] != [field.name for field in expected]:
+        return False
+    for mine, wanted in zip(kind, expected, strict=True):
+        if pa.types.is_list(wanted.type):
+            lists = pa.types.is_list(mine.type) or pa.types.is_large_list(mine.type)
+            if not lists or mine.type.value_type != wanted.type.value_type:
+                return False
+        elif mine.type != wanted.type:
+            return False
+    return True

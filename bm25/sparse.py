@@ -66,9 +66,14 @@ class SparseVectors(Rows):
             raise Bm25InputError("indices and values differ in length in some row")
         return cls(indptr, ids, weights, valid)
 
-    def to_scipy(self) -> Any:
-        """Return a scipy.sparse.csr_array of float32, vectors by 2**31 + 1 term ids."""
-        return self._to_csr(self.indices, self.values)
+    def to_scipy(self, term_ids: Array | None = None) -> Any:
+        """Return a scipy.sparse.csr_array of float32, vectors by term ids.
+
+        Without `term_ids`, a column is a term id, of 2**31 + 1: fit to keep and to slice by rows, not to
+        transpose or to multiply by. With `term_ids` (uint32, ascending) columns are their positions, and
+        other ids are left out.
+        """
+        return self._to_csr(self.indices, self.values, term_ids)
 
     def to_qdrant(self) -> list[Any]:
         """Return a list of `qdrant_client.models.SparseVector`; that of a null text is empty."""

@@ -72,6 +72,8 @@ class TermDictionary(Mapping[int, str]):
         return cls(ids[first], pc.filter(terms, pa.array(first)), collisions)
 
     def __getitem__(self, term_id: int) -> str:
+        if not isinstance(term_id, int | np.integer):
+            raise KeyError(term_id)
         position = int(np.searchsorted(self.ids, term_id))
         if position == len(self.ids) or self.ids[position] != term_id:
             raise KeyError(term_id)

@@ -13,7 +13,7 @@ import numpy as np
 from bm25.analysis.analyzer import Analyzer
 from bm25.kernels.murmur import term_ids_of_lines
 from bm25.kernels.plain import separate_plain
-from bm25.kernels.table import DROPPED, ENTRY, MANY, SIDE, insert, rehash
+from bm25.kernels.table import DROPPED, ENTRY, INLINE, MANY, SIDE, insert, rehash
 from bm25.terms import TermBlock
 
 __all__ = ["MAX_FORMS", "IdLists", "SideTable", "Snapshot", "Vocabulary"]
@@ -26,6 +26,7 @@ MAX_FORMS = 2**20
 LONGEST_FORM = 256  # bytes; longer ones are analysed each time they come
 FIRST_BITS = 14
 LAST_BITS = 21
+PADDING = 64
 
 
 class Snapshot(NamedTuple):
@@ -42,6 +43,9 @@ class IdLists:
     def __init__(self) -> None:
         self.arrays: tuple[Array, Array] = (np.empty(0, np.int64), np.empty(0, np.uint32))
         self._numbers: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
     def number(self, ids: Array) -> int:
         """Return the number of a list; equal lists are one."""
@@ -88,7 +92,8 @@ class Vocabulary:
 
     def blocks(self) -> list[TermBlock]:
         """Return the terms of all forms kept so far."""
-        return list(self._blocks)
+        with self.lock:  # a form is in the table a moment before its terms are here
+            return list(self._blocks)
 
     def resolve(self, lines: Array, line_ends: Array, side: SideTable) -> Array:
         """Analyse new surface forms; keep them, or else put what they yield in the side table.
@@ -105,23 +110,27 @@ class Vocabulary:
         """
         is_plain, plain, rest = self._separate(lines, line_ends)
         text = rest.decode()
+        lengths = np.diff(line_ends, prepend=-1) - 1
+        references = np.full(len(line_ends), DROPPED, np.uint32)
+        found: list[tuple[TermBlock, Array]] = []
         with self.lock:
-            kept = np.diff(line_ends, prepend=-1) - 1 <= LONGEST_FORM
-            if self.form_count >= self.max_forms:
-                kept[:] = False
-            references = np.full(len(line_ends), DROPPED, np.uint32)
+            full = max(self.form_count, len(self.lists)) >= self.max_forms
+            wanted = (lengths <= LONGEST_FORM) & (not full)
             if plain:
                 block = TermBlock(_term_ids(plain), plain)
                 references[is_plain] = block.ids
-                (self._blocks if kept[is_plain][0] else side.blocks).append(block)
+                found.append((block, np.flatnonzero(is_plain)))
             if rest:
-                owners, block, terms = self._analyze(text, np.flatnonzero(~is_plain))
+                block, owners = self._analyze(text, np.flatnonzero(~is_plain))
                 references[owners] = block.ids
-                self._refer_to_lists(references, block.ids, owners, kept, side)
-                _divide(block, terms, kept[owners], self._blocks, side.blocks)
-            if kept.any():
-                self._keep(lines, line_ends, references)
-            return references
+                self._refer_to_lists(references, block.ids, owners, wanted, side)
+                found.append((block, owners))
+            if not full:
+                self._insert(lines, line_ends, lengths, references, wanted)
+            for block, owners in found:
+                # Terms are remembered with the form that brought them, and so as often as it is new.
+                _divide(block, wanted[owners], self._blocks, side.blocks)
+        return references
 
     def _separate(self, lines: Array, line_ends: Array) -> tuple[Array, bytes, bytes]:
         """Return which forms are plain, their terms, and the other forms, both split by line feeds."""
@@ -133,17 +142,15 @@ class Vocabulary:
         plain_size, rest_size = separate_plain(lines, line_ends, LONGEST_FORM, is_plain, plain, rest)
         return is_plain, plain[: max(0, plain_size - 1)].tobytes(), rest[: max(0, rest_size - 1)].tobytes()
 
-    def _analyze(self, text: str, numbers: Array) -> tuple[Array, TermBlock, list[str]]:
-        """Return the owner of each term among all forms, the terms with ids, and the terms as strings."""
+    def _analyze(self, text: str, numbers: Array) -> tuple[TermBlock, Array]:
+        """Return the terms of forms, and for each term the number of its form, given those of all forms."""
         terms, owners = self.analyzer.analyze(text)
         encoded = "\n".join(terms).encode()
         block = TermBlock(_term_ids(encoded) if terms else np.empty(0, np.uint32), encoded)
-        if isinstance(owners, range):
-            return numbers, block, terms
-        return numbers[np.array(owners, np.int64)], block, terms
+        return block, numbers if isinstance(owners, range) else numbers[np.array(owners, np.int64)]
 
     def _refer_to_lists(
-        self, references: Array, ids: Array, owners: Array, kept: Array, side: SideTable
+        self, references: Array, ids: Array, owners: Array, wanted: Array, side: SideTable
     ) -> None:
         if not (owners[1:] == owners[:-1]).any():
             return
@@ -152,7 +159,7 @@ class Vocabulary:
         several = ends - starts > 1
         for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
             owner = owners[start]
-            if kept[owner]:
+            if wanted[owner]:
                 references[owner] = MANY + self.lists.number(ids[start:end])
             else:
                 references[owner] = SIDE + side.lists.number(ids[start:end])
@@ -160,18 +167,20 @@ class Vocabulary:
         self.lists.publish()
         side.lists.publish()
 
-    def _keep(self, lines: Array, line_ends: Array, references: Array) -> None:
-        self._make_room(len(line_ends), int(line_ends[-1]))
+    def _insert(
+        self, lines: Array, line_ends: Array, lengths: Array, references: Array, wanted: Array
+    ) -> None:
+        outside = wanted & (lengths > INLINE)
+        self._make_room(int(wanted.sum()), int(lengths[outside].sum()))
         table, shift, arena = self.snapshot
-        added, self._arena_used = insert(
-            table, shift, arena, self._arena_used, lines, line_ends, references, LONGEST_FORM
-        )
-        self.form_count += added
+        self._arena_used = insert(table, shift, arena, self._arena_used, lines, line_ends, references, wanted)
+        self.form_count += int(wanted.sum())
 
     def _make_room(self, forms: int, size: int) -> None:
         table, shift, arena = self.snapshot
-        if self._arena_used + size + 64 > len(arena):
-            arena = np.zeros(2 * (self._arena_used + size + 64), np.uint8)
+        grown = self._arena_used + size + PADDING > len(arena)
+        if grown:
+            arena = np.zeros(2 * (self._arena_used + size + PADDING), np.uint8)
             arena[: self._arena_used] = self.snapshot.arena[: self._arena_used]
         bits = 64 - shift
         while 2 * (self.form_count + forms) > 1 << bits:
@@ -180,8 +189,9 @@ class Vocabulary:
             bigger = _empty_table(bits, arena)
             rehash(table, bigger.table, bigger.shift, arena)
             self.snapshot = bigger
-        elif arena is not self.snapshot.arena:
-            self.snapshot = Snapshot(table, shift, arena)
+        elif grown:
+            # The table too: in the old one no entry may point to what the old arena does not have.
+            self.snapshot = Snapshot(table.copy(), shift, arena)
 
 
 def _empty_table(bits: int, arena: Array) -> Snapshot:
@@ -197,26 +207,28 @@ def _term_ids(lines: bytes) -> Array:
     return ids
 
 
-def _divide(
-    block: TermBlock, terms: list[str], kept: Array, ours: list[TermBlock], others: list[TermBlock]
-) -> None:
-    """Append the terms of kept forms to one list of blocks, and those of other forms to another."""
+def _divide(block: TermBlock, kept: Array, ours: list[TermBlock], others: list[TermBlock]) -> None:
+    """Append the terms of kept forms to one list of blocks, and the others to another."""
+    if not len(kept):
+        return
     if kept.all():
         ours.append(block)
     elif not kept.any():
         others.append(block)
     else:
+        terms = block.lines.split(b"\n")
         for blocks, chosen in ((ours, kept), (others, ~kept)):
-            lines = "\n".join(compress(terms, chosen.tolist())).encode()
-            blocks.append(TermBlock(block.ids[chosen], lines))
+            blocks.append(TermBlock(block.ids[chosen], b"\n".join(compress(terms, chosen.tolist()))))
 
 
-# A fork while another thread holds a lock would leave it locked forever in the child.
+# A fork while another thread holds a lock would leave it locked forever in the child. One fork at a time.
 _vocabularies: weakref.WeakSet[Vocabulary] = weakref.WeakSet()
+_forking = threading.Lock()
 _held: list[Vocabulary] = []
 
 
 def _before_fork() -> None:
+    _forking.acquire()
     for vocabulary in list(_vocabularies):
         vocabulary.lock.acquire()
         _held.append(vocabulary)
@@ -225,6 +237,7 @@ def _before_fork() -> None:
 def _after_fork() -> None:
     while _held:
         _held.pop().lock.release()
+    _forking.release()
 
 
 if hasattr(os, "register_at_fork"):

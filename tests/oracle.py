@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from importlib.metadata import version
 from typing import NamedTuple
@@ -128,7 +128,7 @@ def _stopwords(stopwords: object) -> object:
 def _stemmer(stemmer: object) -> object:
     if stemmer is None:
         return None
-    assert isinstance(stemmer, dict)
+    assert isinstance(stemmer, Mapping)
     if stemmer["type"] == "none":
         return qdrant_edge.DisabledStemmer()
     language = getattr(qdrant_edge.SnowballLanguage, stemmer["language"].capitalize())
@@ -196,7 +196,7 @@ def _is_documented_collision(
     shared = np.isin(ids, list(counts.terms.collisions))
     if (_bits(values) != _bits(expected_values))[~shared].any():
         return False
-    frequencies, length = _oracle_frequencies(encoder.config, text)
+    frequencies, length = _oracle_frequencies(encoder.config, text, shared)
     ours = counts.frequencies.astype(np.int64)
     # Of a shared id the oracle tells the frequency of one term, but the length counts both.
     if int(counts.lengths[0]) != length or int(ours.sum()) != length or (ours < frequencies).any():
@@ -206,8 +206,11 @@ def _is_documented_collision(
     return np.array_equal(_bits(values), _bits(np.array(weights, np.float32)))
 
 
-def _oracle_frequencies(config: Bm25Config, text: str) -> tuple[np.ndarray, int]:
-    """Term frequencies as the oracle has them, and the length of the text."""
+def _oracle_frequencies(config: Bm25Config, text: str, shared: np.ndarray) -> tuple[np.ndarray, int]:
+    """Term frequencies as the oracle has them, and the length of the text.
+
+    The length is told by an id that is not shared: of a shared one each call may take another term.
+    """
     options = config.to_dict()
     # With b = 0 and a huge k a weight is the term frequency; with b = 1 it is that by the length.
     frequencies = oracle_documents(Bm25Config.from_dict({**options, "k": 1e12, "b": 0.0}), [text]).values
@@ -215,7 +218,8 @@ def _oracle_frequencies(config: Bm25Config, text: str) -> tuple[np.ndarray, int]
         Bm25Config.from_dict({**options, "k": 1e12, "b": 1.0, "avg_len": 1.0}), [text]
     ).values
     rounded = np.rint(frequencies).astype(np.int64)
-    return rounded, round(float(rounded[0]) / float(shares[0]))
+    sure = int(np.argmin(shared))
+    return rounded, round(float(rounded[sure]) / float(shares[sure]))
 
 
 def _fail(

@@ -199,7 +199,9 @@ def test_query_weights_by_hand():
 
 
 @pytest.mark.parametrize(
-    "texts", [[], pa.array([], pa.string()), pa.chunked_array([], pa.string())], ids=repr
+    "texts",
+    [[], pa.array([], pa.string()), pa.chunked_array([], pa.string())],
+    ids=lambda value: type(value).__name__,
 )
 def test_no_texts(texts):
     encoder = Bm25Encoder(threads=2)

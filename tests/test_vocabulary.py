@@ -401,3 +401,17 @@ def test_published_arrays_do_not_change():
     lists.publish()
     assert (ends.tolist(), ids.tolist()) == ([2], [1, 2])
     assert [array.tolist() for array in lists.arrays] == [[2, 5], [1, 2, 3, 4, 5]]
+
+
+def test_an_older_snapshot_holds_no_form_whose_bytes_it_lacks():
+    words = vocabulary()
+    counter = counter_of(words)
+    counted(counter, ["x" * 40])
+    older = words.snapshot
+    many = [f"{number:040d}x" for number in range(5000)]
+    counted(counter, many)
+    assert len(words.snapshot.arena) > len(older.arena)
+    for entry in older.table.reshape(-1, ENTRY):
+        length, offset = int(entry[3]) >> 32, int(entry[2])
+        if length > 24:
+            assert older.arena[offset : offset + length - 16].all()

@@ -6,7 +6,6 @@ package that serves a language is chosen by comparison with the engine, and its 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from importlib import import_module
 
@@ -59,11 +58,10 @@ def _surviving(stem_words: Stemmer, otherwise: Stemmer) -> Stemmer:
 def _python_stemmer(language: str) -> Stemmer:
     # `snowballstemmer.stemmer()` would hand out PyStemmer where that is installed, with other rules.
     module = import_module(f"snowballstemmer.{language}_stemmer")
-    stem_word = getattr(module, f"{language.capitalize()}Stemmer")().stemWord
-    lock = threading.Lock()  # the object keeps the word it works on
+    make = getattr(module, f"{language.capitalize()}Stemmer")
 
     def stem_all(tokens: list[str]) -> list[str]:
-        with lock:
-            return [stem_word(token) for token in tokens]
+        stem_word = make().stemWord  # an object for each call: it keeps the word it works on
+        return [stem_word(token) for token in tokens]
 
     return stem_all

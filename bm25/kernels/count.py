@@ -95,6 +95,7 @@ def count_sorted(ids, size, buckets):
         else:
             buckets[distinct] = U64(ids[i]) << S32 | U64(1)
             distinct += 1
+    buckets[distinct:size] = U64(0)
     return distinct
 
 

@@ -30,8 +30,11 @@ HERE = Path(__file__).parent
 
 @functools.cache
 def source_stamp() -> str:
-    """Return a digest of every module of this folder: compiled code is as new as all of them."""
-    digest = hashlib.sha256()
+    """Return a digest of every module of this folder: compiled code is as new as all of them.
+
+    Numba does not tell code with bounds checks from code without, so that is part of it too.
+    """
+    digest = hashlib.sha256(f"bounds checks: {config.BOUNDSCHECK}".encode())
     for path in sorted(HERE.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
@@ -139,6 +142,9 @@ class _Cache(FunctionCache):
             super().save_overload(signature, data)
         except OSError as error:
             _warn_uncached(f"{error.strerror or error}")
+        except Exception:  # a damaged index, which is read before it is written: make a new one
+            self.flush()
+            super().save_overload(signature, data)
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -113,11 +113,7 @@ def find(table, arena, slot, word0, word1, data, start, length):
                 if load64(data, start + 16) & low_bytes(length - 16) == table[at + 2]:
                     return np.intp(meta & LOW32)
             else:
-                offset = np.intp(table[at + 2])
-                # An arena that has grown is a new array; an older snapshot does not reach so far.
-                if offset + length + 8 <= arena.shape[0] and same_bytes(
-                    data, start + 16, arena, offset, length - 16
-                ):
+                if same_bytes(data, start + 16, arena, np.intp(table[at + 2]), length - 16):
                     return np.intp(meta & LOW32)
         slot += 1
         if slot == slots:
@@ -139,8 +135,8 @@ def free_slot(table, slot):
 
 
 @kernel
-def insert(table, shift, arena, arena_used, lines, line_ends, references, longest):
-    """Add forms to the table.
+def insert(table, shift, arena, arena_used, lines, line_ends, references, wanted):
+    """Add forms to the table, those that are wanted and not in it.
 
     Args:
         table, shift: uint64 table and 64 minus the logarithm of its number of slots.
@@ -148,25 +144,25 @@ def insert(table, shift, arena, arena_used, lines, line_ends, references, longes
         lines: uint8, the forms, each followed by one byte; readable 24 bytes beyond the last.
         line_ends: int64, where each form ends.
         references: uint32, one a form.
-        longest: forms of more bytes are left out.
+        wanted: bool in and out, the forms to add; afterwards the forms that were added.
 
     Returns:
-        (forms added, bytes of the arena used after it)
+        bytes of the arena used after it
     """
-    added = 0
     shift64 = U64(shift)
     for block in range(0, line_ends.shape[0], BLOCK):
         last = min(block + BLOCK, line_ends.shape[0])
         for i in range(block, last):
             start = line_ends[i - 1] + 1 if i > 0 else 0
-            if 0 < line_ends[i] - start <= longest:
+            if wanted[i]:
                 h = hash_form(lines, start, line_ends[i] - start)[2]
                 prefetch(table, np.intp(h >> shift64) * ENTRY)
         for i in range(block, last):
             start = line_ends[i - 1] + 1 if i > 0 else 0
             length = line_ends[i] - start
-            if not 0 < length <= longest:
+            if not wanted[i]:
                 continue
+            wanted[i] = False
             word0, word1, h = hash_form(lines, start, length)
             slot = np.intp(h >> shift64)
             if find(table, arena, slot, word0, word1, lines, start, length) != NOT_FOUND:
@@ -185,8 +181,8 @@ def insert(table, shift, arena, arena_used, lines, line_ends, references, longes
             elif length > 16:
                 table[at + 2] = load64(lines, start + 16) & low_bytes(length - 16)
             store_release(table, at + 3, U64(length) << S32 | U64(references[i]))
-            added += 1
-    return added, arena_used
+            wanted[i] = True
+    return arena_used
 
 
 @helper

@@ -3,7 +3,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pyarrow as pa
@@ -162,13 +161,11 @@ def test_a_signal_leaves_nothing_behind(tmp_path, number, code):
 def test_a_full_disk(source, tmp_path):
     pytest.importorskip("resource")
     source.write_text(source.read_text() * 5000)
+    # Not ru_maxrss, which begins with that of the process that started this one.
     code = (
-        "import resource, sys; from bm25 import Bm25Encoder; from bm25.cli.main import main;"
-        # Compiled code must not be cached under a limit on file sizes.
-        "Bm25Encoder.warmup();"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); sys.exit(main(sys.argv[1:]))"
+        "import re, sys; from bm25.cli.main import main; main(sys.argv[1:]);"
+        "print(re.search(r'VmHWM:\\s*([0-9]+) kB', open('/proc/self/status').read())[1])"
     )
-    out = tmp_path / "out.arrow"
     done = run_python(
         "-c",
         code,
@@ -182,8 +179,8 @@ def test_a_full_disk(source, tmp_path):
     assert not [name for name in os.listdir(tmp_path) if "out" in name]
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to tell the peak")
 def test_memory_is_bounded(tmp_path):
-    resource = pytest.importorskip("resource")
     source = tmp_path / "in.jsonl"
     line = json.dumps({"text": "some words of a text that repeats itself " * 30}).encode() + b"\n"
     with source.open("wb") as file:
@@ -202,6 +199,4 @@ def test_memory_is_bounded(tmp_path):
         str(tmp_path / "out.arrow"),
         check=True,
     )
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert int(done.stdout) * unit < 600e6
-    assert resource
+    assert 50e6 < int(done.stdout) * 1024 < 600e6

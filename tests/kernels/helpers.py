@@ -29,12 +29,13 @@ class Table:
     def add(self, forms: Sequence[bytes], references: Iterable[int], longest: int = 1 << 20) -> int:
         """Insert forms; return how many were added."""
         lines, ends = lines_of(forms)
+        added = np.array([0 < len(form) <= longest for form in forms])
         with np.errstate(over="ignore"):
-            added, self.used = insert(
+            self.used = insert(
                 self.table, self.shift, self.arena, self.used, lines, ends,
-                np.array(list(references), np.uint32), longest,
+                np.array(list(references), np.uint32), added,
             )  # fmt: skip
-        return int(added)
+        return int(added.sum())
 
     def grown(self, bits: int) -> tuple[Table, int]:
         """Return a larger table with the entries of this one, and how many they are."""

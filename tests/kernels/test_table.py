@@ -162,26 +162,3 @@ def test_entries_of_a_crowded_slot_keep_their_place_in_a_larger_table():
     bigger, copied = table.grown(8)
     assert copied == PROBE_LIMIT
     assert bigger.lookup(crafted) == list(range(PROBE_LIMIT))
-
-
-def test_a_reader_of_an_older_arena_does_not_find_what_it_cannot_check():
-    # A vocabulary whose arena grows copies it and goes on with the copy, in the same table. A thread may
-    # still have the older one: there what the new entry points at was never written.
-    for i in range(10):
-        form, twin = b"%016d" % i + b"b" * 20, b"%016d" % i + b"\0" * 20
-        table, older = Table(bits=1), Table(bits=1)
-        older.table = table.table
-        assert table.add([form], [5]) == 1
-        assert table.lookup([form, twin]) == [5, None]
-        assert older.lookup([form, twin]) == [None, None]
-
-
-def test_a_reader_of_a_shorter_arena_does_not_read_beyond_it():
-    form = b"a" * 16 + b"b" * 30
-    table, older = Table(), Table()
-    assert table.add([b"c" * 70, form], [4, 5]) == 2
-    # What lies behind the older arena happens to be right.
-    older.table, older.arena = table.table, table.arena[: 54 + 20]
-    assert older.lookup([form]) == [None]
-    older.arena = table.arena[: table.used + 64]
-    assert older.lookup([form]) == [5]
