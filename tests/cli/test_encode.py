@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.feather as feather
@@ -161,11 +162,13 @@ def test_a_signal_leaves_nothing_behind(tmp_path, number, code):
 def test_a_full_disk(source, tmp_path):
     pytest.importorskip("resource")
     source.write_text(source.read_text() * 5000)
-    # Not ru_maxrss, which begins with that of the process that started this one.
     code = (
-        "import re, sys; from bm25.cli.main import main; main(sys.argv[1:]);"
-        "print(re.search(r'VmHWM:\\s*([0-9]+) kB', open('/proc/self/status').read())[1])"
+        "import resource, sys; from bm25 import Bm25Encoder; from bm25.cli.main import main;"
+        # Compiled code must not be cached under a limit on file sizes.
+        "Bm25Encoder.warmup();"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)); sys.exit(main(sys.argv[1:]))"
     )
+    out = tmp_path / "out.arrow"
     done = run_python(
         "-c",
         code,
@@ -186,9 +189,10 @@ def test_memory_is_bounded(tmp_path):
     with source.open("wb") as file:
         for _ in range(100):
             file.write(line * 1000)
+    # Not ru_maxrss, which begins with that of the process that started this one.
     code = (
-        "import resource, sys; from bm25.cli.main import main; main(sys.argv[1:]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        "import re; from pathlib import Path; import sys; from bm25.cli.main import main; main(sys.argv[1:]);"
+        "print(re.search(r'VmHWM:\\s*([0-9]+) kB', Path('/proc/self/status').read_text())[1])"
     )
     done = run_python(
         "-c",
