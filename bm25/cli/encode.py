@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config, split_names
 from bm25.errors import Bm25ConfigError, Bm25InputError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     import pyarrow as pa
 
     from bm25.encoder import Bm25Encoder
@@ -92,19 +94,26 @@ def run(args: argparse.Namespace) -> None:
 
     from bm25 import Bm25Encoder
 
-    encoder = Bm25Encoder(config, threads=args.threads)
-    job = _Job(args, encoder)
+    threads = Bm25Encoder(config, threads=args.threads).threads
+    job = _Job(args, Bm25Encoder(config, threads=1), threads)
     started = time.perf_counter()
     job.run()
     print(f"bm25: {job.summary(time.perf_counter() - started)}", file=sys.stderr)
     print(f"bm25: {describe_config(args, config)}", file=sys.stderr)
 
 
+class _Encoded(NamedTuple):
+    batch: pa.RecordBatch
+    nulls: int
+    text_bytes: int
+
+
 class _Job:
     """One run over all inputs, and what it counts."""
 
-    def __init__(self, args: argparse.Namespace, encoder: Bm25Encoder) -> None:
+    def __init__(self, args: argparse.Namespace, encoder: Bm25Encoder, threads: int) -> None:
         self._args = args
+        self._threads = threads
         self._encode = encoder.encode_documents if args.role == "document" else encoder.encode_queries
         self._rows = 0
         self._nulls = 0
@@ -113,6 +122,16 @@ class _Job:
         self._bytes_done = 0
 
     def run(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="bm25-encode")
+        try:
+            pool.submit(self._encode, [""])  # compiled code is loaded while the first block is read
+            self._run(pool)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _run(self, pool: ThreadPoolExecutor) -> None:
         from bm25.files import BackgroundWriter, open_output
 
         args = self._args
@@ -134,10 +153,10 @@ class _Job:
             ):
                 for path in args.input:
                     if path is leading:
-                        self._run_input(first, schema, kept, writer, progress)
+                        self._run_input(first, schema, kept, pool, writer, progress)
                         continue
                     with self._open(path, first.schema) as reader:
-                        self._run_input(reader, schema, kept, writer, progress)
+                        self._run_input(reader, schema, kept, pool, writer, progress)
 
     def _open(self, path: str, schema: pa.Schema | None) -> InputReader:
         from bm25.files import open_input
@@ -155,22 +174,25 @@ class _Job:
         )
 
     def _run_input(
-        self, reader: InputReader, schema: pa.Schema, kept: list[str], writer: Any, progress: Any
+        self,
+        reader: InputReader,
+        schema: pa.Schema,
+        kept: list[str],
+        pool: ThreadPoolExecutor,
+        writer: Any,
+        progress: Any,
     ) -> None:
-        import pyarrow as pa
-        import pyarrow.compute as pc
+        from collections import deque
 
-        from bm25.files import text_array
-
+        # A batch a thread, and not a batch for all threads: nobody waits for the last part of it.
+        pending: deque[Future[_Encoded]] = deque()
         for batch in reader:
-            texts = text_array(batch, self._args.text_column)
-            vectors = self._encode(texts).to_arrow()
-            columns = [batch.column(name) for name in kept]
-            writer.put(pa.RecordBatch.from_arrays([*columns, vectors], schema=schema))
-            self._rows += batch.num_rows
-            self._nulls += texts.null_count
-            self._text_bytes += pc.sum(pc.binary_length(texts)).as_py() or 0
+            pending.append(pool.submit(self._encode_batch, batch, schema, kept))
+            while len(pending) > 2 * self._threads or (pending and pending[0].done()):
+                self._put(pending.popleft().result(), writer)
             progress(self._bytes_done + reader.bytes_read)
+        while pending:
+            self._put(pending.popleft().result(), writer)
         self._bytes_done += reader.bytes_read
         self._skipped += reader.skipped.count
         for message in reader.skipped.messages:
@@ -178,6 +200,24 @@ class _Job:
         if reader.skipped.count > len(reader.skipped.messages):
             more = reader.skipped.count - len(reader.skipped.messages)
             print(f"bm25: skipped: {more:,} more lines of {reader.name}", file=sys.stderr)
+
+    def _encode_batch(self, batch: pa.RecordBatch, schema: pa.Schema, kept: list[str]) -> _Encoded:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from bm25.files import text_array
+
+        texts = text_array(batch, self._args.text_column)
+        vectors = self._encode(texts).to_arrow()
+        columns = [batch.column(name) for name in kept]
+        encoded = pa.RecordBatch.from_arrays([*columns, vectors], schema=schema)
+        return _Encoded(encoded, texts.null_count, pc.sum(pc.binary_length(texts)).as_py() or 0)
+
+    def _put(self, encoded: _Encoded, writer: Any) -> None:
+        writer.put(encoded.batch)
+        self._rows += encoded.batch.num_rows
+        self._nulls += encoded.nulls
+        self._text_bytes += encoded.text_bytes
 
     def summary(self, seconds: float) -> str:
         megabytes = self._text_bytes / 1e6

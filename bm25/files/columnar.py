@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from bm25.files.columns import ColumnSpec, decode_dictionaries, require_column
 from bm25.files.source import ByteSource
 
 __all__ = ["ArrowFile", "ArrowStream", "ParquetRows", "rebatched"]
+
+_MAPPED_BYTES = 64 << 20
 
 
 class ParquetRows:
@@ -54,14 +57,20 @@ class ParquetRows:
 
 
 class ArrowFile:
-    """The record batches of an Arrow IPC file, read through a memory map."""
+    """The record batches of an Arrow IPC file, read through a memory map.
+
+    What has been read is unmapped now and then: mapped pages would count as memory of this process until
+    all of the file is.
+    """
 
     def __init__(self, source: ByteSource, *, columns: list[ColumnSpec] | None, block_bytes: int) -> None:
         _require_file(source, "arrow")
         self._source = source
         self._block_bytes = block_bytes
         with _readable(source):
-            self._reader = pa.ipc.open_file(pa.memory_map(source.name))
+            with open(source.name, "rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            self._reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(self._map)))
         self._columns = _selected(self._reader.schema, columns, source.name)
         self.schema = decode_dictionaries(_select_schema(self._reader.schema, self._columns))
         self._batches_done = 0
@@ -74,8 +83,14 @@ class ArrowFile:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches."""
+        mapped = 0
         with _readable(self._source):
-            yield from rebatched(self._raw(), self.schema, self._block_bytes)
+            for batch in rebatched(self._raw(), self.schema, self._block_bytes):
+                yield batch
+                mapped += batch.nbytes
+                if mapped > _MAPPED_BYTES and hasattr(self._map, "madvise"):
+                    self._map.madvise(mmap.MADV_DONTNEED)  # what is still in use is mapped again
+                    mapped = 0
 
     def _raw(self) -> Iterator[pa.RecordBatch]:
         for i in range(self._reader.num_record_batches):
