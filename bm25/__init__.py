@@ -1,4 +1,4 @@
-"""Exact, compiled BM25 sparse vectors for Qdrant, and the corpus statistics that Qdrant does not keep."""
+"""BM25 sparse vectors for Qdrant, equal to its own bit for bit, made by compiled code."""
 
 from __future__ import annotations
 

@@ -78,6 +78,11 @@ class Bm25Config:
     max_token_len: int | None = None
     k3: float | None = None
 
+    def __new__(cls, **options: Any) -> Bm25Config:
+        """Refuse unknown names before `__init__` would, with an error that says what is allowed."""
+        _only_options(cls, options)
+        return super().__new__(cls)
+
     def __post_init__(self) -> None:
         values = {
             "k": _number("k", self.k, "finite and >= 0", lambda x: x >= 0),
@@ -104,19 +109,14 @@ class Bm25Config:
     @classmethod
     def tuned(cls, **options: Any) -> Bm25Config:
         """Return the recommended preset, k=1.5, b=0.75, k3=8, with `options` laid over it."""
-        return cls(**{"k": 1.5, "b": 0.75, "k3": 8.0, **options})
+        return cls.from_dict({"k": 1.5, "b": 0.75, "k3": 8.0, **options})
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> Bm25Config:
         """Build a configuration from a JSON object; an unknown key is an error that names it."""
         if not isinstance(options, Mapping):
             raise Bm25ConfigError(f"options must be an object, got {type(options).__name__} {options!r}")
-        names = [field.name for field in fields(cls)]
-        for key in options:
-            if key not in names:
-                raise Bm25ConfigError(
-                    f"unknown option {key!r}{nearest(key, names)}; allowed: {', '.join(names)}"
-                )
+        _only_options(cls, options)
         # null in JSON means "not given", as it does for Qdrant.
         return cls(**{key: value for key, value in options.items() if value is not None})
 
@@ -195,6 +195,13 @@ class Bm25Config:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Bm25Config.from_dict, (self.to_dict(),)
+
+
+def _only_options(cls: type[Bm25Config], options: Mapping[str, Any]) -> None:
+    names = [field.name for field in fields(cls)]
+    for key in options:
+        if key not in names:
+            raise Bm25ConfigError(f"unknown option {key!r}{nearest(key, names)}; allowed: {', '.join(names)}")
 
 
 def _fingerprint(values: dict[str, Any]) -> str:

@@ -89,9 +89,10 @@ class SurfaceFormCounter:
     ) -> Array:
         state = np.zeros(scanning.STATE, np.int64)
         state[scanning.POSITION] = texts.starts[0]
-        new_table = scratch.array("new_table", np.uint32, 4 * NEW_FORMS)
+        # Exact sizes: the table's must be a power of two, and the list must not outgrow its share of it.
+        new_table = scratch.array("new_table", np.uint32, 4 * NEW_FORMS)[: 4 * NEW_FORMS]
         new_table[:] = 0
-        new_ends = scratch.array("new_ends", np.int64, NEW_FORMS)
+        new_ends = scratch.array("new_ends", np.int64, NEW_FORMS)[:NEW_FORMS]
         new_bytes = scratch.array("new_bytes", np.uint8, NEW_BYTES)
         resolved: list[Array] = []
         known = 0
@@ -135,7 +136,7 @@ class SurfaceFormCounter:
         written = count(
             references, reference_ends, new_references, many_ends, many_ids, side_ends, side_ids,
             scratch.array("ids", np.uint32, largest),
-            scratch.array("buckets", np.uint64, (2 << max(6, (2 * largest).bit_length())) + SLACK),
+            scratch.array("buckets", np.uint64, (1 << max(6, (2 * largest).bit_length())) + SLACK),
             indptr, term_ids, frequencies, lengths,
         )  # fmt: skip
         return Counted(indptr, term_ids[:written], frequencies[:written], lengths, side.blocks)
@@ -144,7 +145,7 @@ class SurfaceFormCounter:
 class _Scratch:
     """Arrays of one thread that are used again and again; new ones are zero."""
 
-    KEPT = 64 << 20  # bytes; a larger array, made for one huge text, is not held on to
+    KEPT = 8 << 20  # bytes; a larger array, made for one huge text, is not held on to
 
     def __init__(self) -> None:
         self._arrays: dict[str, Array] = {}

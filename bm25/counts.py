@@ -90,7 +90,7 @@ class TermCounts(Rows):
         other, counts = cls._from_list(frequencies)
         if not np.array_equal(indptr, other):
             raise Bm25InputError("term_ids and frequencies differ in length in some row")
-        return cls(indptr, ids, counts, lengths.fill_null(0).to_numpy(zero_copy_only=False), valid)
+        return cls(indptr, ids, counts, lengths.fill_null(0).to_numpy(zero_copy_only=False).copy(), valid)
 
     def to_scipy(self, term_ids: Array | None = None) -> Any:
         """Return a scipy.sparse.csr_array of frequencies, texts by term ids.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +18,9 @@ from bm25.queries import QueryEncoder
 if TYPE_CHECKING:
     from bm25.counter import SurfaceFormCounter
     from bm25.counts import TermCounts
-    from bm25.csr import Counted, CsrBuilder
+    from bm25.csr import Counted
     from bm25.sparse import SparseVectors
-    from bm25.terms import TermDictionary
+    from bm25.terms import TermBlock, TermDictionary
 
 __all__ = ["Bm25Encoder"]
 
@@ -137,12 +139,19 @@ class Bm25Encoder:
         return SparseVectors(counts.indptr, counts.term_ids, values, counts.valid)
 
     @staticmethod
-    def warmup() -> None:
-        """Compile every kernel, or load it from the cache of compiled code."""
+    def warmup() -> Path | None:
+        """Compile every kernel, or load it from the cache of compiled code.
+
+        Returns:
+            the folder of the cache, None where there is none
+        """
+        from bm25.kernels.jit import cache_directory
+
         encoder = Bm25Encoder(Bm25Config(k3=1.0), threads=1)
         # Enough distinct words that the table of surface forms grows: that has a kernel of its own.
         encoder.encode_documents([" ".join(f"word{i}" for i in range(10_000))])
         encoder.encode_queries(["warm up"])
+        return cache_directory()
 
     def _encode(self, texts: Any, counter: SurfaceFormCounter, weigh: Any) -> SparseVectors:
         from bm25.inputs import as_arrow, validity
@@ -164,14 +173,16 @@ class Bm25Encoder:
             built.values,
             built.lengths,
             validity(array),
-            terms=lambda: self._terms(array, counter, built),
+            terms=partial(self._terms, array, counter, built.term_ids, built.blocks),
         )
 
-    def _terms(self, array: Any, counter: SurfaceFormCounter, built: CsrBuilder) -> TermDictionary:
+    def _terms(
+        self, array: Any, counter: SurfaceFormCounter, term_ids: Array, blocks: list[TermBlock]
+    ) -> TermDictionary:
         from bm25.terms import TermDictionary
 
-        among = np.unique(built.term_ids)
-        terms = TermDictionary.from_blocks(counter.vocabulary.blocks() + built.blocks, among=among)
+        among = np.unique(term_ids)
+        terms = TermDictionary.from_blocks(counter.vocabulary.blocks() + blocks, among=among)
         if not terms.collisions:
             return terms
         # The vocabulary knows more than these texts: which of the terms with one id is in them? What a

@@ -1,4 +1,4 @@
-"""Exceptions. Everything this package raises on purpose derives from `Bm25Error`.
+"""Exceptions. What this package says of bad options and bad data derives from `Bm25Error`.
 
 The two kinds of bad input also derive from `ValueError`, so that code which knows nothing
 of this package still treats them as what they are.

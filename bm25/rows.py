@@ -78,7 +78,8 @@ class Rows:
             raise Bm25InputError("a list holds a null; every entry needs an id and a value")
         indptr = np.zeros(len(array) + 1, np.int64)
         np.cumsum(array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), out=indptr[1:])
-        return indptr, items.to_numpy(zero_copy_only=False)
+        # Arrow's memory is read-only, for which kernels would be compiled once more.
+        return indptr, items.to_numpy(zero_copy_only=False).copy()
 
     def _to_csr(self, columns: Array, values: Array, term_ids: Array | None) -> Any:
         from scipy.sparse import csr_array  # a slow import, and most callers never need it

@@ -13,6 +13,7 @@ import numpy as np
 from bm25.analysis.analyzer import Analyzer
 from bm25.kernels.murmur import term_ids_of_lines
 from bm25.kernels.plain import separate_plain
+from bm25.kernels.scan import PADDING
 from bm25.kernels.table import DROPPED, ENTRY, INLINE, MANY, SIDE, insert, rehash
 from bm25.terms import TermBlock
 
@@ -21,12 +22,14 @@ __all__ = ["MAX_FORMS", "IdLists", "SideTable", "Snapshot", "Vocabulary"]
 Array = np.ndarray[Any, Any]
 
 MAX_FORMS = 2**20
-"""Surface forms kept. English text of 100 MB has 600,000; a table of this many takes 64 MiB."""
+"""Surface forms kept. English text of 117 MB has 400,000; a table of this many takes 64 MiB."""
+
+MAX_BYTES = 64 << 20  # of the forms kept, in all
+MAX_LISTED = 8 << 20  # ids in the lists of forms kept, in all
 
 LONGEST_FORM = 256  # bytes; longer ones are analysed each time they come
 FIRST_BITS = 14
 LAST_BITS = 21
-PADDING = 64
 
 
 class Snapshot(NamedTuple):
@@ -44,8 +47,10 @@ class IdLists:
         self.arrays: tuple[Array, Array] = (np.empty(0, np.int64), np.empty(0, np.uint32))
         self._numbers: dict[bytes, int] = {}
 
-    def __len__(self) -> int:
-        return len(self._numbers)
+    @property
+    def size(self) -> int:
+        """Ids in all lists."""
+        return len(self.arrays[1])
 
     def number(self, ids: Array) -> int:
         """Return the number of a list; equal lists are one."""
@@ -72,7 +77,7 @@ class SideTable:
 
 
 class Vocabulary:
-    """Surface forms of one analyzer, at most about `max_forms` of them.
+    """Surface forms of one analyzer, at most `max_forms` of them.
 
     Past the bound, and for very long forms, nothing is kept: those are analysed again in every batch,
     exact as before. Readers take `snapshot` and `lists.arrays` and need no lock: entries are only ever
@@ -87,8 +92,10 @@ class Vocabulary:
         self.snapshot = _empty_table(FIRST_BITS, np.zeros(1 << 16, np.uint8))
         self.lists = IdLists()
         self._arena_used = 0
+        self._kept_bytes = 0
         self._blocks: list[TermBlock] = []
-        _vocabularies.add(self)
+        with _forking:  # whose hook goes through them
+            _vocabularies.add(self)
 
     def blocks(self) -> list[TermBlock]:
         """Return the terms of all forms kept so far."""
@@ -114,23 +121,40 @@ class Vocabulary:
         references = np.full(len(line_ends), DROPPED, np.uint32)
         found: list[tuple[TermBlock, Array]] = []
         with self.lock:
-            full = max(self.form_count, len(self.lists)) >= self.max_forms
-            wanted = (lengths <= LONGEST_FORM) & (not full)
-            if plain:
-                block = TermBlock(_term_ids(plain), plain)
-                references[is_plain] = block.ids
-                found.append((block, np.flatnonzero(is_plain)))
-            if rest:
-                block, owners = self._analyze(text, np.flatnonzero(~is_plain))
-                references[owners] = block.ids
-                self._refer_to_lists(references, block.ids, owners, wanted, side)
-                found.append((block, owners))
-            if not full:
-                self._insert(lines, line_ends, lengths, references, wanted)
-            for block, owners in found:
-                # Terms are remembered with the form that brought them, and so as often as it is new.
-                _divide(block, wanted[owners], self._blocks, side.blocks)
+            try:
+                wanted = self._wanted(lengths)
+                if plain:
+                    block = TermBlock(_term_ids(plain), plain)
+                    references[is_plain] = block.ids
+                    found.append((block, np.flatnonzero(is_plain)))
+                if rest:
+                    block, owners = self._analyze(text, np.flatnonzero(~is_plain))
+                    references[owners] = block.ids
+                    self._refer_to_lists(references, block.ids, owners, wanted, side)
+                    found.append((block, owners))
+                if wanted.any():
+                    self._insert(lines, line_ends, lengths, references, wanted)
+                for block, owners in found:
+                    # Terms are remembered with the form that brought them, and so as often as it is new.
+                    _divide(block, wanted[owners], self._blocks, side.blocks)
+            except BaseException:  # an interrupt too: what is half done would be found later
+                self._forget()
+                raise
         return references
+
+    def _forget(self) -> None:
+        # The lists stay: who still reads an older table holds numbers of them.
+        self.form_count = self._arena_used = self._kept_bytes = 0
+        self.snapshot = _empty_table(FIRST_BITS, np.zeros(1 << 16, np.uint8))
+        self._blocks = []
+
+    def _wanted(self, lengths: Array) -> Array:
+        """Return which of some new forms there is room for."""
+        full = self._kept_bytes >= MAX_BYTES or self.lists.size >= MAX_LISTED
+        if full or self.form_count >= self.max_forms:
+            return np.zeros(len(lengths), bool)
+        wanted = lengths <= LONGEST_FORM
+        return np.asarray(wanted & (np.cumsum(wanted) <= self.max_forms - self.form_count))
 
     def _separate(self, lines: Array, line_ends: Array) -> tuple[Array, bytes, bytes]:
         """Return which forms are plain, their terms, and the other forms, both split by line feeds."""
@@ -175,6 +199,7 @@ class Vocabulary:
         table, shift, arena = self.snapshot
         self._arena_used = insert(table, shift, arena, self._arena_used, lines, line_ends, references, wanted)
         self.form_count += int(wanted.sum())
+        self._kept_bytes += int(lengths[wanted].sum())
 
     def _make_room(self, forms: int, size: int) -> None:
         table, shift, arena = self.snapshot
@@ -187,7 +212,7 @@ class Vocabulary:
             bits += 1 if bits >= LAST_BITS - 1 else 2
         if bits != 64 - shift:
             bigger = _empty_table(bits, arena)
-            rehash(table, bigger.table, bigger.shift, arena)
+            self.form_count = int(rehash(table, bigger.table, bigger.shift, arena))
             self.snapshot = bigger
         elif grown:
             # The table too: in the old one no entry may point to what the old arena does not have.

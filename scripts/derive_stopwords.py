@@ -37,6 +37,7 @@ import qdrant_edge
 
 TARGET = Path(__file__).resolve().parents[1] / "stopwords"
 SUMS: dict[str, dict[str, str | int]] = json.loads((TARGET / "sums.json").read_text(encoding="utf-8"))
+CORPUS_WHEEL = "llama-index-core==0.14.25"
 CORPUS_IN_WHEEL = "llama_index/core/_static/nltk_cache/corpora/stopwords/"
 
 Lists = dict[str, list[str]]
@@ -101,7 +102,7 @@ def _corpus(path: Path) -> Lists:
 def _downloaded_corpus() -> Lists:
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
-        subprocess.run([*pip, "llama-index-core"], check=True)
+        subprocess.run([*pip, CORPUS_WHEEL], check=True)
         (wheel,) = Path(folder).glob("*.whl")
         return _corpus(wheel)
 
@@ -111,7 +112,7 @@ def _japanese() -> list[str]:
     try:
         import stopwordsiso
     except ImportError as missing:
-        raise SystemExit("pip install stopwordsiso: it has the candidates for Japanese") from missing
+        raise SystemExit("pip install stopwordsiso==0.7.1: it has the candidates for Japanese") from missing
     words = stopwordsiso.stopwords("ja")
     return sorted({w[i:j] for w in words for i in range(len(w)) for j in range(i + 1, len(w) + 1)})
 

@@ -1,4 +1,4 @@
-"""Where the test collections are: the environment variable BM25_TEST_DATA names their folder.
+"""Where the test collections are: in the folder that BM25_TEST_DATA names, else in tests/data.
 
 Each is in the layout of BEIR, gzipped: `<name>/corpus.jsonl.gz` (_id, title, text) and
 `<name>/queries.jsonl.gz` (_id, text).
@@ -26,13 +26,10 @@ LANGUAGES = {
 
 def folder(name: str) -> Path:
     """Return the folder of a collection; skip the test when there is none."""
-    root = os.environ.get("BM25_TEST_DATA")
-    if not root:
-        pytest.skip("BM25_TEST_DATA is not set")
-    path = Path(root) / name
-    if not path.is_dir():
-        pytest.skip(f"BM25_TEST_DATA has no collection {name}")
-    return path
+    root = Path(os.environ.get("BM25_TEST_DATA") or Path(__file__).parent / "data")
+    if not (root / name).is_dir():
+        pytest.skip(f"no test collection {name} in {root}; BM25_TEST_DATA names their folder")
+    return root / name
 
 
 def documents(name: str) -> list[str]:

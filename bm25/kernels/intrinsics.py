@@ -23,7 +23,6 @@ __all__ = [
 ]  # fmt: skip
 
 U64 = np.uint64
-ONES = U64(0xFFFFFFFFFFFFFFFF)
 
 
 def _pointer(context: Any, builder: Any, signature: Any, args: Any, ir_type: Any, position: int = 0) -> Any:

@@ -143,8 +143,11 @@ class _Cache(FunctionCache):
         except OSError as error:
             _warn_uncached(f"{error.strerror or error}")
         except Exception:  # a damaged index, which is read before it is written: make a new one
-            self.flush()
-            super().save_overload(signature, data)
+            try:
+                self.flush()
+                super().save_overload(signature, data)
+            except Exception as error:
+                _warn_uncached(str(error))
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -24,7 +24,9 @@ from bm25.kernels.table import (
     same_bytes,
 )
 
-__all__ = ["BATCH", "PADDING", "STATE", "WHITESPACE", "WORD", "scan"]
+__all__ = [
+    "BATCH", "NEEDED", "NEW_BYTES", "NEW_FORMS", "PADDING", "POSITION", "STATE", "WHITESPACE", "WORD", "scan",
+]  # fmt: skip
 
 WORD, WHITESPACE = 0, 1  # which ASCII bytes belong to a token; bytes beyond ASCII always do
 

@@ -22,8 +22,20 @@ from bm25.kernels.intrinsics import load64, load_acquire, prefetch, store_releas
 from bm25.kernels.jit import helper, kernel
 
 __all__ = [
-    "DROPPED", "ENTRY", "MANY", "MAX_ID", "NEW", "NOT_FOUND", "PROBE_LIMIT", "SIDE",
-    "find", "hash_form", "insert", "rehash", "same_bytes",
+    "DROPPED",
+    "ENTRY",
+    "INLINE",
+    "MANY",
+    "MAX_ID",
+    "NEW",
+    "NOT_FOUND",
+    "PROBE_LIMIT",
+    "SIDE",
+    "find",
+    "hash_form",
+    "insert",
+    "rehash",
+    "same_bytes",
 ]  # fmt: skip
 
 ENTRY = 4  # words
@@ -199,7 +211,10 @@ def hash_entry(table, at, arena):
 
 @kernel
 def rehash(old, new, shift, arena):
-    """Copy all entries of table `old` into the empty table `new`; return how many found a place."""
+    """Copy the entries of table `old` into the empty table `new`; return how many found a place.
+
+    One that finds none, among crafted collisions, is a form that will be new again.
+    """
     copied = 0
     shift64 = U64(shift)
     slots = old.shape[0] // ENTRY

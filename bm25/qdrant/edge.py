@@ -90,7 +90,7 @@ class EdgeCollection:
         """
         if len(ids) != len(vectors) or (payloads is not None and len(ids) != len(payloads)):
             counts = f"{len(ids)} ids, {len(vectors)} vectors"
-            raise ValueError(f"{counts}{'' if payloads is None else f', {len(payloads)} payloads'}")
+            raise Bm25InputError(f"{counts}{'' if payloads is None else f', {len(payloads)} payloads'}")
         engine = _engine()
         for start in range(0, len(ids), _UPSERT_POINTS):
             stop = min(start + _UPSERT_POINTS, len(ids))
