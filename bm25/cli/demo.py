@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bm25.cli.options import add_config_arguments, config_from_arguments
+from bm25.cli.options import add_config_arguments, config_from_arguments, positive
 from bm25.errors import Bm25InputError
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ examples:
 
 Needs the embedded Qdrant: pip install 'bm25-engine[edge]'. No server, no network, no download: the
 documents are the docstrings and the language reference that come with Python.
+
+The mean document length is measured, unless --avg-len, --config or --preset qdrant is given: the vectors
+of --preset qdrant are exactly Qdrant's.
 """
 
 
@@ -43,9 +46,9 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("question", nargs="*", metavar="QUESTION", help="default: a few examples")
-    parser.add_argument("--limit", type=_positive, default=3, metavar="N", help="answers a question (3)")
+    parser.add_argument("--limit", type=positive, default=3, metavar="N", help="answers a question (3)")
     parser.add_argument("--path", metavar="DIR", help="keep the index in this new directory")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="threads that encode")
+    parser.add_argument("--threads", type=positive, metavar="N", help="threads that encode")
     add_config_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -64,11 +67,15 @@ def run(args: argparse.Namespace) -> None:
         tempfile.TemporaryDirectory(prefix="bm25-demo-") as temporary,
         EdgeCollection.create(args.path or temporary) as collection,
     ):
-        _index(encoder, collection, fit_length=args.avg_len is None and args.config is None)
+        _index(encoder, collection, fit_length=_fits_length(args))
         for question in args.question or _QUESTIONS:
             _answer(encoder, collection, question, args.limit)
         if not args.question and sys.stdin.isatty() and sys.stdout.isatty():
             _converse(encoder, collection, args.limit)
+
+
+def _fits_length(args: argparse.Namespace) -> bool:
+    return args.avg_len is None and args.config is None and args.preset != "qdrant"
 
 
 def _index(encoder: Bm25Encoder, collection: EdgeCollection, *, fit_length: bool) -> None:
@@ -169,10 +176,3 @@ def _bold(text: str) -> str:
     import os
 
     return f"\033[1m{text}\033[0m" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else text
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value

@@ -7,7 +7,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config, split_names
+from bm25.cli.options import (
+    add_config_arguments,
+    config_from_arguments,
+    describe_config,
+    positive,
+    split_names,
+)
 from bm25.errors import Bm25ConfigError, Bm25InputError
 
 if TYPE_CHECKING:
@@ -19,6 +25,13 @@ if TYPE_CHECKING:
     from bm25.files import InputReader
 
 __all__ = ["add_parser", "run"]
+
+# Batches a thread that are being encoded or wait for their turn to be written, and the bytes of input in
+# all of them. Vectors are about as large as their texts, so that the memory needed is some hundred megabytes
+# on any number of cores.
+_PENDING = 2
+_PENDING_BYTES = 64 << 20
+_SMALLEST_BLOCK = 64 << 10
 
 _EPILOG = """\
 examples:
@@ -73,9 +86,14 @@ def add_parser(commands: Any) -> None:
         default="raise",
         help="stop at a broken line, or skip and count it (default: raise)",
     )
-    parser.add_argument("--threads", type=int, metavar="N", help="threads that encode (default: all cores)")
     parser.add_argument(
-        "--batch-bytes", type=_batch_bytes, metavar="N", help="bytes of input a batch (4 MiB)"
+        "--threads", type=positive, metavar="N", help="threads that encode (default: all cores)"
+    )
+    parser.add_argument(
+        "--batch-bytes",
+        type=_batch_bytes,
+        metavar="N",
+        help="bytes of input a batch (4 MiB, less for more than 8 threads)",
     )
     parser.add_argument(
         "--progress",
@@ -136,8 +154,8 @@ class _Job:
 
         args = self._args
         # Empty shards are common, and say nothing of the columns.
-        leading = next((path for path in args.input if _size(path) != 0), args.input[0])
-        with self._open(leading, None) as first:
+        leading = next((i for i, path in enumerate(args.input) if _size(path) != 0), 0)
+        with self._open(args.input[leading], None) as first:
             kept = _kept_columns(args, first)
             schema = _output_schema(args, first.schema, kept)
             with (
@@ -151,8 +169,8 @@ class _Job:
                 BackgroundWriter(output.write) as writer,
                 _Progress(args) as progress,
             ):
-                for path in args.input:
-                    if path is leading:
+                for i, path in enumerate(args.input):
+                    if i == leading:
                         self._run_input(first, schema, kept, pool, writer, progress)
                         continue
                     with self._open(path, first.schema) as reader:
@@ -162,7 +180,6 @@ class _Job:
         from bm25.files import open_input
 
         args = self._args
-        options = {} if args.batch_bytes is None else {"block_bytes": args.batch_bytes}
         return open_input(
             path,
             format=args.format,
@@ -170,7 +187,7 @@ class _Job:
             columns=args.columns,
             text_column=args.text_column,
             on_error=args.on_error,
-            **options,
+            block_bytes=args.batch_bytes or _block_bytes(self._threads),
         )
 
     def _run_input(
@@ -188,7 +205,7 @@ class _Job:
         pending: deque[Future[_Encoded]] = deque()
         for batch in reader:
             pending.append(pool.submit(self._encode_batch, batch, schema, kept))
-            while len(pending) > 2 * self._threads or (pending and pending[0].done()):
+            while len(pending) > _PENDING * self._threads or (pending and pending[0].done()):
                 self._put(pending.popleft().result(), writer)
             progress(self._bytes_done + reader.bytes_read)
         while pending:
@@ -260,13 +277,14 @@ def _kept_columns(args: argparse.Namespace, reader: InputReader) -> list[str]:
 def _output_schema(args: argparse.Namespace, schema: pa.Schema, kept: list[str]) -> pa.Schema:
     import pyarrow as pa
 
+    from bm25.sparse import TYPE
+
     if args.vector_column in kept:
         raise Bm25InputError(
             f"{args.input[0]}: has a column {args.vector_column!r} already; "
             "name the new one with --vector-column, or leave the old one out with --columns"
         )
-    vector = pa.struct([("indices", pa.list_(pa.uint32())), ("values", pa.list_(pa.float32()))])
-    return pa.schema([*(schema.field(name) for name in kept), (args.vector_column, vector)])
+    return pa.schema([*(schema.field(name) for name in kept), (args.vector_column, TYPE)])
 
 
 class _Progress:
@@ -301,6 +319,13 @@ def _size(path: str) -> int | None:
 def _total_bytes(paths: list[str]) -> int | None:
     sizes = [_size(path) for path in paths]
     return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def _block_bytes(threads: int) -> int:
+    """Return the bytes of input a batch: smaller batches where more of them are under way."""
+    from bm25.files.reader import DEFAULT_BLOCK_BYTES
+
+    return max(_SMALLEST_BLOCK, min(DEFAULT_BLOCK_BYTES, _PENDING_BYTES // (_PENDING * threads)))
 
 
 def _batch_bytes(text: str) -> int:

@@ -43,15 +43,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Terminated as end:
         return end.exit_code
     except BrokenPipeError:
-        # Python flushes standard output when it ends; into a closed pipe that would be an error again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()
         return 141
     except Bm25Error as error:
         if os.environ.get("BM25_TRACEBACK"):
             raise
         print(f"bm25: error: {error}", file=sys.stderr)
         return 2 if isinstance(error, Bm25ConfigError) else 1
+    except OSError as error:
+        if os.environ.get("BM25_TRACEBACK"):
+            raise
+        where = "" if error.filename is None else f"{error.filename}: "
+        print(f"bm25: error: {where}{error.strerror or error}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _silence_stdout()
+        return 1
     return 0
+
+
+def _silence_stdout() -> None:
+    # Python flushes standard output when it ends; where that failed once it would be an error again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,7 +10,7 @@ from bm25.errors import Bm25ConfigError
 if TYPE_CHECKING:
     from bm25.config import Bm25Config
 
-__all__ = ["add_config_arguments", "config_from_arguments", "describe_config", "split_names"]
+__all__ = ["add_config_arguments", "config_from_arguments", "describe_config", "positive", "split_names"]
 
 PRESETS = ("tuned", "qdrant")
 
@@ -83,6 +83,17 @@ def describe_config(args: argparse.Namespace, config: Bm25Config) -> str:
         f"{origin}: k {config.k:g}, b {config.b:g}, k3 {weight}, avg_len {config.avg_len:g}, "
         f"language {config.language}, tokenizer {config.tokenizer}"
     )
+
+
+def positive(text: str) -> int:
+    """Read a number of at least 1; the type of an argparse option."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
 
 
 def split_names(text: str) -> list[str]:

@@ -34,13 +34,7 @@ def run(args: argparse.Namespace) -> None:
 
     from bm25 import Bm25Encoder
 
-    Bm25Encoder.warmup()
+    directory = Bm25Encoder.warmup()
     seconds = time.perf_counter() - started
-    print(f"kernels ready after {seconds:.1f} s; cache: {_cache_directory()}")
-
-
-def _cache_directory() -> str:
-    from bm25.kernels.jit import cache_directory
-
-    directory = cache_directory()
-    return "none, no folder is writable" if directory is None else str(directory)
+    where = "none, no folder is writable" if directory is None else directory
+    print(f"kernels ready after {seconds:.1f} s; cache: {where}")

@@ -14,7 +14,7 @@ from bm25.errors import Bm25InputError
 from bm25.files.columns import ColumnSpec, decode_dictionaries, require_column
 from bm25.files.source import ByteSource
 
-__all__ = ["ArrowFile", "ArrowStream", "ParquetRows", "rebatched"]
+__all__ = ["ArrowFile", "ArrowStream", "NoRows", "ParquetRows", "rebatched"]
 
 _MAPPED_BYTES = 64 << 20
 
@@ -118,6 +118,19 @@ class ArrowStream:
     def _raw(self) -> Iterator[pa.RecordBatch]:
         for batch in self._reader:
             yield batch if self._columns is None else batch.select(self._columns)
+
+
+class NoRows:
+    """A file without a single byte among others that say what the columns are."""
+
+    def __init__(self, source: ByteSource, schema: pa.Schema | None) -> None:
+        if schema is None:
+            raise Bm25InputError(f"{source.name}: cannot be read: the file is empty")
+        self.schema = schema
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield nothing."""
+        yield from ()
 
 
 def rebatched(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from bm25.errors import Bm25InputError
+from bm25.errors import Bm25ConfigError, Bm25InputError
 
 __all__ = [
     "ColumnSpec",
@@ -52,7 +52,7 @@ def parse_columns(columns: Sequence[str] | None, text_column: str | None) -> lis
     names = [spec.name for spec in specs]
     for name in names:
         if names.count(name) > 1:
-            raise Bm25InputError(f"column {name!r} is listed twice")
+            raise Bm25ConfigError(f"column {name!r} is listed twice")
     if text_column is not None and text_column not in names:
         specs.append(ColumnSpec(text_column))
     return specs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from bm25.errors import Bm25InputError
+from bm25.errors import Bm25ConfigError
 
 __all__ = [
     "INPUT_FORMATS",
@@ -60,7 +60,7 @@ def output_format(path: str, given: str | None) -> str:
         return "arrows"
     name = _format_of_name(path)
     if name not in OUTPUT_FORMATS:
-        raise Bm25InputError(
+        raise Bm25ConfigError(
             f"{path}: cannot tell the output format from the name; end it in .parquet, .arrow or .arrows, "
             f"or give the output format ({', '.join(OUTPUT_FORMATS)})"
         )
@@ -100,5 +100,5 @@ def _format_of_name(path: str) -> str | None:
 def _known(name: str, allowed: tuple[str, ...], what: str) -> str:
     name = _ALIASES.get(name, name)
     if name not in allowed:
-        raise Bm25InputError(f"unknown {what} {name!r}; allowed: {', '.join(allowed)}")
+        raise Bm25ConfigError(f"unknown {what} {name!r}; allowed: {', '.join(allowed)}")
     return name

@@ -13,15 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from bm25.files.columns import ColumnSpec
+from bm25.files.lines import RowFault, decode_line
 
-__all__ = ["RowFault", "conform", "decode_row", "infer_schema"]
+__all__ = ["conform", "decode_row", "infer_schema"]
 
 _INT64 = range(-(2**63), 2**63)
 _UINT64 = range(2**63, 2**64)
-
-
-class RowFault(Exception):
-    """What is wrong with one line; the caller knows which."""
 
 
 class _WrongType(RowFault):
@@ -30,13 +27,7 @@ class _WrongType(RowFault):
 
 def decode_row(line: bytes) -> dict[str, Any]:
     """Decode one line that must hold one JSON object."""
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        hint = "; the file looks like UTF-16" if line[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
-        raise RowFault(
-            f"byte 0x{line[error.start]:02x} at position {error.start + 1} is not valid UTF-8{hint}"
-        ) from None
+    text = decode_line(line)
     try:
         row = json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:

@@ -10,8 +10,8 @@ import pyarrow.json
 
 from bm25.errors import Bm25InputError
 from bm25.files.columns import ColumnSpec
-from bm25.files.json_rows import RowFault, conform, decode_row, infer_schema
-from bm25.files.lines import LineBlock, line_blocks
+from bm25.files.json_rows import conform, decode_row, infer_schema
+from bm25.files.lines import LineBlock, RowFault, line_blocks
 from bm25.files.skipped import SkippedLines
 from bm25.files.source import ByteSource
 

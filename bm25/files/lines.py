@@ -11,10 +11,14 @@ import pyarrow as pa
 from bm25.errors import Bm25InputError
 from bm25.files.source import ByteSource
 
-__all__ = ["LineBlock", "line_blocks"]
+__all__ = ["LineBlock", "RowFault", "decode_line", "line_blocks"]
 
 _LONGEST_LINE = 1 << 30
 _BOM = b"\xef\xbb\xbf"
+
+
+class RowFault(Exception):
+    """What is wrong with one line; the caller knows which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,20 @@ class LineBlock:
         return True
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each line with its number, without what ends it."""
+        """Yield each line with its number, without the newline, and one carriage return, that end it."""
         for number, line in enumerate(bytes(self.view).split(b"\n"), self.first_line):
             yield number, line.removesuffix(b"\r")
+
+
+def decode_line(line: bytes) -> str:
+    """Decode UTF-8, or raise a `RowFault` that says where it is not."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        hint = "; the file looks like UTF-16" if line[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+        raise RowFault(
+            f"byte 0x{line[error.start]:02x} at position {error.start + 1} is not valid UTF-8{hint}"
+        ) from None
 
 
 def line_blocks(source: ByteSource, block_bytes: int) -> Iterator[LineBlock]:

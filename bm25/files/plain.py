@@ -8,8 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bm25.errors import Bm25InputError
-from bm25.files.json_rows import RowFault
-from bm25.files.lines import LineBlock, line_blocks
+from bm25.files.lines import LineBlock, RowFault, decode_line, line_blocks
 from bm25.files.skipped import SkippedLines
 from bm25.files.source import ByteSource
 
@@ -36,28 +35,21 @@ class PlainLines:
             yield pa.RecordBatch.from_arrays([texts], schema=self.schema)
 
     def _split(self, block: LineBlock) -> pa.Array:
-        size = len(block.view) - (block.view[-1] == 0x0A)
-        offsets = pa.py_buffer(b"\0\0\0\0" + size.to_bytes(4, "little"))
-        whole = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(block.view))
-        return pc.utf8_rtrim(pc.split_pattern(whole, "\n").flatten(), characters="\r")
+        # As `LineBlock.lines` does, of several carriage returns only the last one goes.
+        data = bytes(block.view).replace(b"\r\n", b"\n")
+        data = data[:-1] if data.endswith(b"\n") else data.removesuffix(b"\r")
+        offsets = pa.py_buffer(b"\0\0\0\0" + len(data).to_bytes(4, "little"))
+        whole = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(data))
+        return pc.split_pattern(whole, "\n").flatten()
 
     def _decode_lines(self, block: LineBlock) -> pa.Array:
         texts = []
         for number, line in list(block.lines())[: block.line_count]:
             try:
-                texts.append(_decode(line))
+                texts.append(decode_line(line))
             except RowFault as fault:
                 message = f"{self._source.name}: line {number}: {fault}"
                 if not self._skip_errors:
                     raise Bm25InputError(message) from None
                 self._skipped.add(message)
         return pa.array(texts, pa.string())
-
-
-def _decode(line: bytes) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise RowFault(
-            f"byte 0x{line[error.start]:02x} at position {error.start + 1} is not valid UTF-8"
-        ) from None

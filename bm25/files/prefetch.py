@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +17,7 @@ T = TypeVar("T")
 _END = object()
 _POLL = 0.1
 _JOIN = 1.0
+_STOP = 2.0
 
 
 class Prefetch(Generic[T]):
@@ -78,6 +81,8 @@ class BackgroundWriter:
     """Pass batches to `write` in a thread of its own, at most `depth` waiting.
 
     Use it in a ``with`` statement. An exception of `write` is raised by the next `put`, or at the end.
+    After an error what waits is dropped; a `write` that does not come back then (the reader of a pipe has
+    stalled) is left behind, still under way.
     """
 
     def __init__(self, write: Callable[[Any], None], *, depth: int = 2) -> None:
@@ -85,6 +90,7 @@ class BackgroundWriter:
         self._queue: queue.Queue[Any] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._cancelled = False
+        self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="bm25-write", daemon=True)
         self._thread.start()
 
@@ -97,6 +103,7 @@ class BackgroundWriter:
                 except BaseException as error:
                     self._error = error
             del item
+        self._done.set()
 
     def put(self, batch: Any) -> None:
         """Hand over one batch; waits while `depth` batches wait."""
@@ -112,12 +119,25 @@ class BackgroundWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # After an error what waits is dropped. Either way nothing is being written afterwards.
-        self._cancelled = error is not None
-        self._queue.put(_END)
-        self._thread.join()
-        if error is None:
-            self._raise()
+        if error is not None:
+            self._cancel()
+            return
+        try:
+            self._queue.put(_END)
+            # Not `join`: interrupted, it takes the thread for ended.
+            self._done.wait()
+        except BaseException:
+            self._cancel()
+            raise
+        self._raise()
+
+    def _cancel(self) -> None:
+        # Bounded: whoever is asked to end must not wait for another process.
+        self._cancelled = True
+        deadline = time.monotonic() + _STOP
+        with suppress(queue.Full):
+            self._queue.put(_END, timeout=_STOP)
+        self._done.wait(max(0.0, deadline - time.monotonic()))
 
     def _raise(self) -> None:
         if self._error is not None:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from bm25.errors import Bm25InputError
-from bm25.files.columnar import ArrowFile, ArrowStream, ParquetRows
+from bm25.errors import Bm25ConfigError, Bm25InputError
+from bm25.files.columnar import ArrowFile, ArrowStream, NoRows, ParquetRows
 from bm25.files.columns import ColumnSpec, parse_columns, require_column, require_text_column, require_unicode
 from bm25.files.delimited import DelimitedRows
 from bm25.files.formats import INPUT_FORMATS, format_of_bytes, input_format
@@ -24,6 +24,8 @@ from bm25.files.source import ByteSource
 __all__ = ["DEFAULT_BLOCK_BYTES", "InputReader", "open_input"]
 
 DEFAULT_BLOCK_BYTES = 4 << 20
+
+_COLUMNAR = ("parquet", "arrow", "arrows")
 
 
 class InputReader:
@@ -61,7 +63,7 @@ class InputReader:
         if self._prefetch is not None:
             raise RuntimeError(f"{self.name} can be iterated over only once")
         batches = self._rows.batches()
-        if self._text_column is not None and self.format in ("parquet", "arrow", "arrows"):
+        if self._text_column is not None and self.format in _COLUMNAR:
             batches = require_unicode(batches, self._text_column, self.name)
         self._prefetch = Prefetch(batches)
         return self._prefetch
@@ -113,11 +115,12 @@ def open_input(
         block_bytes: how much to parse at once, in bytes.
 
     Raises:
-        Bm25InputError: the file or the column does not exist, the format is unknown, or (while
+        Bm25ConfigError: an unknown `format` or `on_error`, or a column listed twice.
+        Bm25InputError: the file or the column does not exist, its format cannot be told, or (while
             iterating) a line is broken; it names the file, and the line where there is one.
     """
     if on_error not in ("raise", "skip"):
-        raise Bm25InputError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
+        raise Bm25ConfigError(f"on_error must be 'raise' or 'skip', got {on_error!r}")
     path = fspath(path)
     specs = parse_columns(columns, text_column)
     known = input_format(path, format)
@@ -155,6 +158,8 @@ def _rows(
     skipped: SkippedLines,
     block_bytes: int,
 ) -> Any:
+    if name in _COLUMNAR and source.bytes_total == 0:
+        return NoRows(source, schema)
     if name == "parquet":
         return ParquetRows(source, columns=columns, block_bytes=block_bytes)
     if name == "arrow":

@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 import sys
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from os import PathLike, fspath
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 
-from bm25.errors import Bm25InputError
+from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.files.formats import output_format
 
 __all__ = ["OutputWriter", "open_output"]
@@ -44,13 +45,12 @@ class OutputWriter:
     Attributes:
         name: the path, or "standard output".
         format: parquet, arrow (IPC file) or arrows (IPC stream).
-        rows: number of rows written so far.
     """
 
     def __init__(self, path: str, schema: pa.Schema, format: str, compression: str | None) -> None:
         self.name = "standard output" if path == "-" else path
         self.format = format
-        self.rows = 0
+        self._writing = threading.Lock()
         self._destination = _Destination(path)
         try:
             self._sink = _Sink(self._destination.stream(), schema, format, compression)
@@ -65,10 +65,10 @@ class OutputWriter:
             Bm25InputError: the disk is full, or the file cannot be written for another reason.
         """
         try:
-            self._sink.write(batch)
+            with self._writing:
+                self._sink.write(batch)
         except OSError as error:
             raise self._explain(error) from None
-        self.rows += batch.num_rows
 
     def __enter__(self) -> OutputWriter:
         return self
@@ -92,9 +92,12 @@ class OutputWriter:
             raise
 
     def _abandon(self) -> None:
-        # Whatever closing says now matters less than the error that led here.
-        with suppress(OSError, pa.ArrowException):
-            self._sink.abandon()
+        # A file must not be closed under a thread that is stuck writing to it.
+        if self._writing.acquire(blocking=False):
+            # Whatever closing says now matters less than the error that led here.
+            with suppress(OSError, pa.ArrowException):
+                self._sink.abandon()
+            self._writing.release()
         self._destination.discard()
 
     def _explain(self, error: OSError) -> Exception:
@@ -128,17 +131,19 @@ def open_output(
         inputs: files that must not be overwritten.
 
     Raises:
-        Bm25InputError: an unknown format or compression, a directory that does not exist, or a
-            destination that is one of the `inputs`.
+        Bm25ConfigError: an unknown format or compression, or one that does not fit the destination.
+        Bm25InputError: a directory that does not exist, or a destination that is one of the `inputs`.
     """
     path = fspath(path)
     kind = output_format(path, format)
     if kind != "arrows" and path == "-":
-        raise Bm25InputError(f"the format {kind} cannot be piped; a pipe carries an Arrow stream (arrows)")
+        raise Bm25ConfigError(f"the format {kind} cannot be piped; a pipe carries an Arrow stream (arrows)")
     allowed = _COMPRESSIONS[kind]
     compression = allowed[0] if compression is None else compression
     if compression not in allowed:
-        raise Bm25InputError(f"unknown compression {compression!r} for {kind}; allowed: {', '.join(allowed)}")
+        raise Bm25ConfigError(
+            f"unknown compression {compression!r} for {kind}; allowed: {', '.join(allowed)}"
+        )
     for source in inputs:
         if _same_file(path, fspath(source)):
             raise Bm25InputError(f"{path}: is an input as well; write to another file")
@@ -158,6 +163,8 @@ class _Sink:
         self._schema = schema
         self._grouped = format == "parquet"
         self._writer: Any
+        if isinstance(stream, _DirectFile):
+            stream = pa.PythonFile(stream, mode="w")
         if format == "parquet":
             self._writer = pa.parquet.ParquetWriter(
                 stream,
@@ -194,6 +201,8 @@ class _Sink:
             self._stream.close()
 
     def abandon(self) -> None:
+        if isinstance(self._stream, _DirectFile):
+            self._stream.dropping = True
         # The writer first: it would otherwise write its footer into a closed file when collected.
         try:
             self._writer.close()
@@ -225,17 +234,18 @@ class _Destination:
         # A link stays a link: what it points to is replaced.
         self._path = os.path.realpath(path)
         directory, name = os.path.split(self._path)
-        temporary = os.path.join(directory, f".{name}.{secrets.token_hex(6)}.tmp")
-        mode = stat.S_IMODE(os.stat(self._path).st_mode) if os.path.exists(self._path) else 0o666
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-        self._temporary = temporary
+        # Named here and created by `stream`: at any moment `discard` knows what there may be to remove.
+        self._temporary = os.path.join(directory, f".{name}.{secrets.token_hex(6)}.tmp")
 
     def stream(self) -> Any:
         if self._path == "-":
-            return pa.PythonFile(_KeptOpen(sys.stdout.buffer), mode="w")
+            sys.stdout.flush()
+            # Not `sys.stdout.buffer`: a thread stuck with its lock would abort the interpreter at exit.
+            return _DirectFile(io.FileIO(sys.stdout.fileno(), "wb", closefd=False))
         if self._temporary is None:
-            # Arrow asks a file for its position, which a pipe or a device does not know.
-            return pa.PythonFile(io.BufferedWriter(io.FileIO(self._path, "wb")), mode="w")
+            return _DirectFile(io.FileIO(self._path, "wb"))
+        mode = stat.S_IMODE(os.stat(self._path).st_mode) if os.path.exists(self._path) else 0o666
+        os.close(os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         return pa.OSFile(self._temporary, "wb")
 
     def commit(self) -> None:
@@ -244,31 +254,50 @@ class _Destination:
         _sync(self._temporary)
         os.replace(self._temporary, self._path)
         self._temporary = None
-        _sync(os.path.dirname(self._path))
+        # The file is there, complete, under its name; not every file system syncs a directory.
+        with suppress(OSError):
+            _sync(os.path.dirname(self._path))
 
     def discard(self) -> None:
         if self._temporary is not None:
-            with suppress(FileNotFoundError):
+            # Where the file could not be created, removing it fails too, and says less.
+            with suppress(OSError):
                 os.unlink(self._temporary)
             self._temporary = None
 
 
-class _KeptOpen:
-    """Standard output, which is not ours to close."""
+class _DirectFile:
+    """Standard output, a pipe or a device, which has no position for Arrow to ask for.
 
-    closed = False
+    Attributes:
+        closed: whether it is.
+        dropping: whether to write nothing any more. What Arrow writes when it closes a file would wait for
+            a reader that has stalled, and make what is incomplete look complete.
+    """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: io.FileIO) -> None:
         self._file = file
+        self.dropping = False
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
 
     def write(self, data: Any) -> int:
-        return int(self._file.write(data))
+        view = memoryview(data).cast("B")
+        done = 0
+        while done < len(view) and not self.dropping:
+            count = self._file.write(view[done:])
+            if count is None:
+                raise BlockingIOError(errno.EAGAIN, "it is non-blocking, and its reader is too slow")
+            done += count
+        return len(view)
 
     def flush(self) -> None:
-        self._file.flush()
+        pass
 
     def close(self) -> None:
-        self._file.flush()
+        self._file.close()
 
 
 def _sync(path: str) -> None:

@@ -1,3 +1,4 @@
+import argparse
 import subprocess
 
 import pytest
@@ -40,6 +41,22 @@ def test_own_questions_and_a_kept_index(tmp_path):
     again = ask("x", "--path", tmp_path / "index")
     assert again.returncode == 1
     assert "is not an empty directory; name a new one" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fits"),
+    [
+        ([], True),
+        (["--preset", "tuned"], True),
+        (["--preset", "qdrant"], False),
+        (["--avg-len", "9"], False),
+        (["--config", "x.json"], False),
+    ],
+)
+def test_the_mean_length_is_fitted_only_where_nothing_else_is_asked_for(arguments, fits):
+    parser = argparse.ArgumentParser()
+    demo.add_parser(parser.add_subparsers())
+    assert demo._fits_length(parser.parse_args(["demo", *arguments])) is fits
 
 
 def test_a_missing_extra_is_named():

@@ -12,6 +12,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from bm25 import Bm25Config, Bm25Encoder
+from bm25.cli import encode
+from bm25.cli.main import main
 from tests.cli.process import COMMAND, ENVIRONMENT, run, run_python
 
 ROWS = [
@@ -90,6 +92,26 @@ def test_several_inputs(source, tmp_path):
     assert not (tmp_path / "no.arrow").exists()
 
 
+def test_an_input_given_twice_and_empty_columnar_inputs(source, tmp_path):
+    out = tmp_path / "out.arrow"
+    once = tmp_path / "once.arrow"
+    feather.write_feather(pa.Table.from_pylist(ROWS), str(once))
+    for path in (str(source), str(once)):
+        # In one process: equal arguments may be one and the same string.
+        assert main(["encode", path, path, "-o", str(out)]) == 0
+        assert feather.read_table(str(out))["id"].to_pylist() == [1, 2, 3, 4] * 2
+    empty = tmp_path / "empty.arrow"
+    empty.touch()
+    assert main(["encode", str(empty), str(once), str(empty), "-o", str(out)]) == 0
+    assert feather.read_table(str(out))["id"].to_pylist() == [1, 2, 3, 4]
+
+
+def test_batches_are_smaller_where_there_are_more_of_them():
+    assert [encode._block_bytes(threads) >> 10 for threads in (1, 8, 16, 64, 10_000)] == [
+        4096, 4096, 2048, 512, 64,
+    ]  # fmt: skip
+
+
 def test_pipes(source):
     data = gzip.compress(source.read_bytes())
     done = run("encode", "-", "-o", "-", "--threads", "1", input=data)
@@ -157,6 +179,24 @@ def test_a_signal_leaves_nothing_behind(tmp_path, number, code):
         assert process.stderr.read() == b""
     assert sorted(os.listdir(tmp_path)) == ["out.arrow", "pipe"]
     assert out.read_bytes() == b"old"
+
+
+def test_a_signal_while_the_reader_of_the_output_has_stalled(tmp_path):
+    source = write_jsonl(tmp_path / "in.jsonl", [{"text": "some words " * 100}] * 20_000)
+    with subprocess.Popen(
+        [*COMMAND, "encode", str(source), "-o", "-", "--batch-bytes", "100000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=ENVIRONMENT,
+    ) as process:
+        process.stdout.read(1000)
+        time.sleep(1)
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(30) == 143
+        finally:
+            process.kill()
+        assert process.stderr.read() == b""
 
 
 def test_a_full_disk(source, tmp_path):

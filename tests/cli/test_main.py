@@ -1,4 +1,6 @@
+import os
 import signal
+import subprocess
 
 import pytest
 
@@ -47,10 +49,22 @@ def test_help_says_what_the_default_preset_is(capsys):
         (["encode", "a.txt", "-o", "x.arrow", "--columns", "a,,b"], "empty name in 'a,,b'"),
         (["encode", "a.txt", "-o", "x.arrow", "--batch-bytes", "1"], "must be from 1024"),
         (["demo", "--limit", "0"], "must be at least 1, got 0"),
+        (["demo", "--threads", "0"], "argument --threads: must be at least 1, got 0"),
+        (
+            ["encode", "{}", "-o", "x.arrow", "--threads", "x"],
+            "argument --threads: must be an integer, got 'x'",
+        ),
+        (["encode", "{}", "-o", "x.arrow", "--compression", "foo"], "unknown compression 'foo' for arrow"),
+        (["encode", "{}", "-o", "x.arrow", "--format", "foo"], "unknown format 'foo'"),
+        (["encode", "{}", "-o", "x.arrow", "--output-format", "foo"], "unknown output format 'foo'"),
+        (["encode", "{}", "-o", "x.foo"], "cannot tell the output format from the name"),
+        (["encode", "{}", "-o", "x.arrow", "--columns", "text,text"], "column 'text' is listed twice"),
     ],
 )
-def test_usage_errors_are_one_line_and_exit_with_2(arguments, message, capsys):
-    assert main(arguments) == 2
+def test_usage_errors_are_one_line_and_exit_with_2(arguments, message, capsys, tmp_path):
+    source = tmp_path / "in.txt"
+    source.write_text("text\n")
+    assert main([argument.format(source) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("bm25: error: ")
     assert error.count("\n") == 1
@@ -61,6 +75,14 @@ def test_data_errors_are_one_line_and_exit_with_1(tmp_path):
     done = run("encode", tmp_path / "nope.jsonl", "-o", tmp_path / "x.arrow", text=True)
     assert done.returncode == 1
     assert done.stderr == f"bm25: error: {tmp_path}/nope.jsonl: no such file\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_errors_of_the_system_are_one_line_and_exit_with_1():
+    with open("/dev/full", "wb") as full:
+        done = run("query", "hi", capture_output=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "bm25: error: No space left on device\n"
 
 
 def test_a_traceback_on_request(tmp_path):

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from bm25.errors import Bm25InputError
-from bm25.files.json_rows import RowFault, conform, decode_row
+from bm25.files.json_rows import conform, decode_row
+from bm25.files.lines import RowFault
 from bm25.files.reader import open_input
 
 VALUES = [

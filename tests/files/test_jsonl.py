@@ -6,7 +6,7 @@ import threading
 import pyarrow as pa
 import pytest
 
-from bm25.errors import Bm25InputError
+from bm25.errors import Bm25Error
 from bm25.files import open_input
 
 
@@ -25,7 +25,7 @@ def rows_of(path, data, **options):
 
 def error_of(path, data, **options):
     options.setdefault("text_column", "text")
-    with pytest.raises(Bm25InputError) as caught:
+    with pytest.raises(Bm25Error) as caught:
         read(path, data, **options)
     return str(caught.value)
 

@@ -7,7 +7,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as parquet
 import pytest
 
-from bm25.errors import Bm25InputError
+from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.files import open_input, text_array
 
 
@@ -108,6 +108,8 @@ def test_tsv_and_compressed_csv(tmp_path):
         (b"a\nb\n", ["a", "b"]),
         (b"a\r\n\r\nb", ["a", "", "b"]),
         (b"\n\n", ["", ""]),
+        (b"a\r\r\n\rb\r\r", ["a\r", "\rb\r"]),
+        (b"a\r\r\nb\rc\r\r\n", ["a\r", "b\rc\r"]),
         (b"", []),
         ("\ufeffä\n".encode(), ["ä"]),
     ],
@@ -126,6 +128,10 @@ def test_plain_text_that_is_not_utf_8(tmp_path):
     table, reader = read(path, on_error="skip")
     assert table["text"].to_pylist() == ["a", "b"]
     assert reader.skipped.count == 1
+    path.write_bytes(b"a\r\r\n\xe4\nb\r\n")
+    assert read(path, on_error="skip")[0]["text"].to_pylist() == ["a\r", "b"]
+    with pytest.raises(Bm25InputError, match="position 1 is not valid UTF-8; the file looks like UTF-16"):
+        read(write_text(path, "a\n".encode("utf-16")))
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
@@ -187,6 +193,15 @@ def test_columnar_errors(columnar):
         read(path)
 
 
+@pytest.mark.parametrize("name", ["in.parquet", "in.arrow", "in.arrows"])
+def test_empty_columnar_files(tmp_path, name):
+    path = write_text(tmp_path / name, b"")
+    with pytest.raises(Bm25InputError, match=f"{name}: cannot be read: the file is empty"):
+        read(path, text_column="text")
+    schema = pa.schema([("id", pa.int64()), ("text", pa.string())])
+    assert read(path, schema=schema, text_column="text")[0].num_rows == 0
+
+
 def test_repeated_column_names(tmp_path):
     table = pa.table([pa.array([1]), pa.array(["a"]), pa.array(["b"])], names=["id", "text", "text"])
     path = write_stream(tmp_path / "in.arrows", table)
@@ -205,7 +220,7 @@ def test_formats(tmp_path):
     with pytest.raises(Bm25InputError, match=r"cannot tell the format; .*jsonl, csv, tsv, txt, parquet"):
         read(path)
     assert read(path, format="csv")[0].to_pylist() == [{"a": "1", "text": "b"}]
-    with pytest.raises(Bm25InputError, match="unknown format 'xml'; allowed: jsonl, csv"):
+    with pytest.raises(Bm25ConfigError, match="unknown format 'xml'; allowed: jsonl, csv"):
         read(path, format="xml")
     assert read(write_text(tmp_path / "other", b'\n {"text": "b"}'))[0].to_pylist() == [{"text": "b"}]
     assert read(write_text(tmp_path / "ndjson", b'{"text": "b"}'), format="ndjson")[0].num_rows == 1
@@ -216,7 +231,7 @@ def test_what_cannot_be_opened(tmp_path):
         read(tmp_path / "nope.jsonl")
     with pytest.raises(Bm25InputError, match="is a directory"):
         read(tmp_path, format="jsonl")
-    with pytest.raises(Bm25InputError, match="on_error must be"):
+    with pytest.raises(Bm25ConfigError, match="on_error must be"):
         read(tmp_path / "x.txt", on_error="ignore")
 
 
