@@ -183,10 +183,10 @@ class Bm25Encoder:
 
         among = np.unique(term_ids)
         terms = TermDictionary.from_blocks(counter.vocabulary.blocks() + blocks, among=among)
-        if not terms.collisions:
+        if not terms.collisions and len(terms) == len(among):
             return terms
-        # The vocabulary knows more than these texts: which of the terms with one id is in them? What a
-        # new vocabulary learns from them is exactly what they hold.
+        # The vocabulary knows more than these texts (which of the terms with one id is in them?), or less,
+        # after an interrupt. What a new vocabulary learns from them is exactly what they hold.
         fresh = _counter(self.config, counter.vocabulary.analyzer.role, self.threads)
         again = fresh.count(array)
         return TermDictionary.from_blocks(fresh.vocabulary.blocks() + again.blocks, among=among)

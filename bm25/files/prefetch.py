@@ -26,7 +26,7 @@ class Prefetch(Generic[T]):
     An exception of the iterable is raised from `next` in its turn.
     """
 
-    def __init__(self, items: Iterator[T], *, depth: int = 8) -> None:
+    def __init__(self, items: Iterator[T], *, depth: int = 6) -> None:
         self._items = items
         self._queue: queue.Queue[Any] = queue.Queue(depth)
         self._stopped = threading.Event()

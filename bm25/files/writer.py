@@ -29,7 +29,7 @@ _COMPRESSIONS = {
     "arrow": ("none", "lz4", "zstd"),
     "arrows": ("none", "lz4", "zstd"),
 }
-_ROW_GROUP_BYTES = 32 << 20
+_ROW_GROUP_BYTES = 16 << 20
 
 # What a full disk, a quota and a limit on file sizes say, and what pyarrow makes of it.
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
