@@ -69,7 +69,7 @@ def test_parquet_is_compressed_and_row_groups_are_large(tmp_path):
     with parquet.ParquetFile(path) as file:
         metadata = file.metadata
     assert metadata.row_group(0).column(0).compression == "ZSTD"
-    assert metadata.num_row_groups == 2
+    assert metadata.num_row_groups == 4
 
 
 @pytest.mark.parametrize("name", ["out.parquet", "out.arrow", "out.arrows"])
