@@ -486,3 +486,10 @@ class TestEdgeOfMemory:
     def test_a_read_beyond_would_have_been_fatal(self):
         result = guarded("string", "bare", "beyond")
         assert (result.returncode, result.stdout) == (-11, "done\n"), result.stderr
+
+
+def test_texts_are_padded_as_kernels_need_it():
+    # `inputs` does not import the kernels, so the number stands twice.
+    from bm25.kernels import scan
+
+    assert PADDING == scan.PADDING
