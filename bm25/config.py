@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from numbers import Integral, Real
-from types import MappingProxyType
 from typing import Any
 
-from bm25.analysis.languages import STEMMER_LANGUAGES, STOPWORD_LANGUAGES, canonical, nearest
-from bm25.analysis.unicode import lower
-from bm25.errors import Bm25ConfigError
+from bm25 import options as check
+from bm25.analysis.languages import EXTRA_STEMMERS, STEMMER_LANGUAGES, STOPWORD_LANGUAGES, nearest
+from bm25.analysis.unicode import fold, lower
+from bm25.errors import Bm25ConfigError, Bm25ConfigWarning
+from bm25.options import StopwordsSet
 
-__all__ = ["RULES_VERSION", "TOKENIZERS", "Bm25Config", "StopwordsSet"]
-
-TOKENIZERS = ("word", "whitespace")
+__all__ = ["RULES_VERSION", "Bm25Config", "StopwordsSet"]
 
 RULES_VERSION = 1
 """Raised whenever a release maps some text to other term ids than the one before it did."""
 
-MAX_TOKEN_LEN = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class StopwordsSet:
-    """Stopwords of several languages and of one's own: the object form of Qdrant's `stopwords`."""
-
-    languages: tuple[str, ...] = ()
-    custom: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, list[str]]:
-        """Return Qdrant's JSON shape."""
-        return {"languages": list(self.languages), "custom": list(self.custom)}
+FASTEMBED_MAX_TOKEN_LEN = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +31,10 @@ class Bm25Config:
         k: saturation of the term frequency; finite, at least 0.
         b: normalisation by document length, from 0 (none) to 1 (full).
         avg_len: the mean document length that lengths are compared with, in tokens; above 0.
-        tokenizer: ``"word"`` (split at everything that is not alphanumeric) or ``"whitespace"``.
+        tokenizer: ``"word"`` (split at everything that is not alphanumeric), ``"whitespace"``,
+            ``"prefix"`` (every prefix of a word, for search as one types), ``"code"`` (identifiers and
+            their parts), ``"multilingual"`` (segments Chinese, Japanese, Thai ...; whole texts, no
+            terms), or ``{"type": "plugin", "name": ...}``.
         language: a language with a stopword list, by name or alias (``"german"``, ``"de"``). It
             chooses the stopwords and, where the language has one, the stemmer.
         lowercase: lowercase tokens before stopwords and stemming.
@@ -53,12 +42,25 @@ class Bm25Config:
         stopwords: None for the list of `language`; the name of another language; or
             ``{"languages": [...], "custom": [...]}``, where both empty means no stopwords.
         stemmer: None for the stemmer of `language`; ``{"type": "snowball", "language": "german"}``;
-            or ``{"type": "none"}``.
-        min_token_len: drop tokens with fewer characters than this, counted after stemming.
-        max_token_len: drop tokens with more characters than this, counted after stemming.
+            ``{"type": "none"}``; or ``{"type": "plugin", "name": ...}``.
+        min_token_len: drop tokens with fewer characters than this, counted after stemming. Under
+            ``"prefix"`` the length of the shortest prefix, 1 if not given.
+        max_token_len: drop tokens with more characters than this, counted after stemming. Under
+            ``"prefix"`` the length of the longest prefix.
         k3: not an option of Qdrant's: weight of a query term by its count in the query, qtf, as
             ``(k3 + 1) * qtf / (k3 + qtf)`` (Robertson and Walker 1999, Okapi at TREC-8, the third
             component of BM25). None gives every query term the weight 1.0, as Qdrant does.
+        dialect: ``"qdrant"``, or ``"fastembed"`` for the vectors of FastEmbed's `Qdrant/bm25`.
+        filters: not an option of Qdrant's: plug-ins that lowercased tokens go through, in order.
+        synonyms: not an option of Qdrant's: words and what stands for each, ``{"tv": ["television"]}``;
+            looked up between stopwords and stemming, chains of rules followed to their end.
+        protected_words: not an option of Qdrant's: words that are never stemmed.
+
+    Plug-ins are functions registered by `bm25.plugins.register`; ``"version"`` may be given to insist on
+    one. Words of `synonyms` and `protected_words` are folded and lowercased as tokens are.
+
+    Warns:
+        Bm25ConfigWarning: the stemmer is of one language, the stopwords are of another by default.
 
     Raises:
         Bm25ConfigError: a value of the wrong type or out of range; it names the option, the value
@@ -68,7 +70,7 @@ class Bm25Config:
     k: float = 1.2
     b: float = 0.75
     avg_len: float = 256.0
-    tokenizer: str = "word"
+    tokenizer: str | Mapping[str, str] = "word"
     language: str = "english"
     lowercase: bool = True
     ascii_folding: bool = False
@@ -77,6 +79,10 @@ class Bm25Config:
     min_token_len: int | None = None
     max_token_len: int | None = None
     k3: float | None = None
+    dialect: str = "qdrant"
+    filters: Sequence[Mapping[str, str]] = ()
+    synonyms: Mapping[str, Sequence[str]] | None = None
+    protected_words: Sequence[str] = ()
 
     def __new__(cls, **options: Any) -> Bm25Config:
         """Refuse unknown names before `__init__` would, with an error that says what is allowed."""
@@ -84,27 +90,70 @@ class Bm25Config:
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
-        values = {
-            "k": _number("k", self.k, "finite and >= 0", lambda x: x >= 0),
-            "b": _number("b", self.b, "in [0.0, 1.0]", lambda x: 0 <= x <= 1),
-            "avg_len": _number("avg_len", self.avg_len, "finite and > 0", lambda x: x > 0),
-            "tokenizer": _tokenizer(self.tokenizer),
-            "language": canonical(self.language, STOPWORD_LANGUAGES, path="language"),
-            "lowercase": _boolean("lowercase", self.lowercase),
-            "ascii_folding": _boolean("ascii_folding", self.ascii_folding),
-            "stopwords": _stopwords(self.stopwords),
-            "stemmer": _stemmer(self.stemmer),
-            "min_token_len": _length("min_token_len", self.min_token_len),
-            "max_token_len": _length("max_token_len", self.max_token_len),
-            "k3": None if self.k3 is None else _number("k3", self.k3, "finite and >= 0", lambda x: x >= 0),
-        }
-        for name, value in values.items():
+        def keep(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
+
+        keep("k", check.number("k", self.k, "finite and >= 0", lambda x: x >= 0))
+        keep("b", check.number("b", self.b, "in [0.0, 1.0]", lambda x: 0 <= x <= 1))
+        keep("avg_len", check.number("avg_len", self.avg_len, "finite and > 0", lambda x: x > 0))
+        keep("tokenizer", check.tokenizer(self.tokenizer))
+        keep("dialect", check.choice("dialect", self.dialect, check.DIALECTS))
+        keep("language", check.language(self.language, self.dialect))
+        keep("lowercase", check.boolean("lowercase", self.lowercase))
+        keep("ascii_folding", check.boolean("ascii_folding", self.ascii_folding))
+        keep("stopwords", check.stopwords(self.stopwords))
+        keep("stemmer", check.stemmer(self.stemmer))
+        keep("min_token_len", check.length("min_token_len", self.min_token_len))
+        keep("max_token_len", check.length("max_token_len", self.max_token_len))
+        if self.k3 is not None:
+            keep("k3", check.number("k3", self.k3, "finite and >= 0", lambda x: x >= 0))
+        keep("filters", check.filters(self.filters))
+        keep("synonyms", check.synonyms(self.synonyms, self._normal))
+        keep("protected_words", check.protected_words(self.protected_words, self._normal))
+        self._check_together()
+
+    def _normal(self, word: str) -> str:
+        folded = fold(word) if self.ascii_folding else word
+        return lower(folded) if self.lowercase else folded
+
+    def _check_together(self) -> None:
         if self.max_token_len is not None and (self.min_token_len or 0) > self.max_token_len:
             raise Bm25ConfigError(
                 f"min_token_len {self.min_token_len} is above max_token_len {self.max_token_len}: "
                 "no token could pass both"
             )
+        plug_ins = [name for name in ("filters", "synonyms", "protected_words") if getattr(self, name)]
+        if isinstance(self.stemmer, Mapping) and self.stemmer["type"] == "plugin":
+            plug_ins.append("stemmer of your own")
+        extra = self.stemmer_language in EXTRA_STEMMERS
+        if self.tokenizer == "multilingual" and (plug_ins or extra):
+            what = ", ".join(plug_ins) or f"stemmer {self.stemmer_language!r}"
+            raise Bm25ConfigError(
+                f"tokenizer 'multilingual' cannot be used with {what}: it works on whole texts in Qdrant's "
+                "engine, which yields ids without terms. Use another tokenizer or Qdrant's own options"
+            )
+        if self.dialect == "fastembed":
+            self._check_fastembed()
+        if (
+            self.stopwords is None
+            and self.stemmer_language not in (None, self.language)
+            and self.stopword_languages
+        ):
+            warnings.warn(
+                f"the stemmer is {self.stemmer_language}'s and the stopwords are {self.language}'s, because "
+                f"language is {self.language!r}; give language, or stopwords (stopwords={{}} for none)",
+                Bm25ConfigWarning,
+                stacklevel=4,
+            )
+
+    def _check_fastembed(self) -> None:
+        fixed = {"tokenizer": "word", "lowercase": True, "ascii_folding": False, "min_token_len": None}
+        for name, value in fixed.items():
+            if getattr(self, name) != value:
+                raise Bm25ConfigError(
+                    f"{name} {getattr(self, name)!r} does not exist in dialect 'fastembed', where it "
+                    f"is always {value!r}; use dialect 'qdrant', or drop the option"
+                )
 
     @classmethod
     def tuned(cls, **options: Any) -> Bm25Config:
@@ -125,19 +174,50 @@ class Bm25Config:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         if isinstance(self.stopwords, StopwordsSet):
             values["stopwords"] = self.stopwords.to_dict()
-        if self.stemmer is not None:
-            values["stemmer"] = dict(self.stemmer)
+        for name in ("tokenizer", "stemmer"):
+            if isinstance(values[name], Mapping):
+                values[name] = dict(values[name])
+        values["filters"] = [dict(item) for item in self.filters]
+        if self.synonyms is not None:
+            values["synonyms"] = {word: list(others) for word, others in self.synonyms.items()}
+        values["protected_words"] = list(self.protected_words)
         return values
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """What of this configuration Qdrant has no equivalent of, in words; empty for none.
+
+        Vectors under such a configuration are exact between our documents and queries, but no Qdrant
+        server produces them by itself.
+        """
+        found = []
+        if self.dialect != "qdrant":
+            found.append(f"dialect {self.dialect!r}")
+        if isinstance(self.tokenizer, Mapping):
+            found.append(f"tokenizer plug-in {self.tokenizer['name']!r}")
+        if self.stemmer_language in EXTRA_STEMMERS:
+            found.append(f"stemmer {self.stemmer_language!r}")
+        if self.stemmer is not None and self.stemmer["type"] == "plugin":
+            found.append(f"stemmer plug-in {self.stemmer['name']!r}")
+        found += [f"filter {item['name']!r}" for item in self.filters]
+        if self.synonyms:
+            found.append(f"synonyms ({len(self.synonyms)} words)")
+        if self.protected_words:
+            found.append(f"protected_words ({len(self.protected_words)})")
+        if self.k3 is not None:
+            found.append(f"k3={self.k3}")
+        return tuple(found)
 
     def to_qdrant_options(self) -> dict[str, Any]:
         """Return Qdrant's REST shape, options that have their default left out.
 
         Raises `Bm25ConfigError` where an extension of ours has no equivalent there.
         """
-        if self.k3 is not None:
+        if self.extensions:
+            verb = "has" if len(self.extensions) == 1 else "have"
             raise Bm25ConfigError(
-                f"k3={self.k3} has no equivalent among Qdrant's options: Qdrant gives every query term "
-                "the weight 1.0; use k3=None"
+                f"{', '.join(self.extensions)} {verb} no equivalent among Qdrant's options; "
+                "see Bm25Config.extensions"
             )
         default = Bm25Config().to_dict()
         return {key: value for key, value in self.to_dict().items() if value != default[key]}
@@ -145,12 +225,13 @@ class Bm25Config:
     @property
     def stopword_languages(self) -> tuple[str, ...]:
         """The languages whose lists are removed, sorted."""
-        if self.stopwords is None:
-            return (self.language,)
+        if isinstance(self.stopwords, StopwordsSet):
+            return self.stopwords.languages
         if isinstance(self.stopwords, str):
             return (self.stopwords,)
-        assert isinstance(self.stopwords, StopwordsSet)
-        return self.stopwords.languages
+        if self.dialect == "fastembed" and self.stemmer is not None and self.stemmer["type"] == "none":
+            return ()  # FastEmbed's `disable_stemmer` switches the list off too
+        return (self.language,) if self.language in STOPWORD_LANGUAGES else ()
 
     @property
     def custom_stopwords(self) -> tuple[str, ...]:
@@ -165,6 +246,25 @@ class Bm25Config:
         return self.stemmer.get("language")
 
     @property
+    def shortest_token(self) -> int:
+        """The least length of a token, in characters."""
+        if self.min_token_len is not None:
+            return self.min_token_len
+        return 1 if self.tokenizer == "prefix" or self.dialect == "fastembed" else 0
+
+    @property
+    def longest_token(self) -> int | None:
+        """The greatest length of a token, in characters; None for any."""
+        if self.max_token_len is None and self.dialect == "fastembed":
+            return FASTEMBED_MAX_TOKEN_LEN
+        return self.max_token_len
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether terms are known, and not only their ids: not under `multilingual`."""
+        return self.tokenizer != "multilingual"
+
+    @property
     def analysis_fingerprint(self) -> str:
         """32 hexadecimal digits over all that decides which term ids a text gets, however it was said."""
         return _fingerprint(self._analysis())
@@ -176,19 +276,31 @@ class Bm25Config:
         return _fingerprint({**self._analysis(), **weights})
 
     def _analysis(self) -> dict[str, Any]:
-        # Resolved values, so that two ways of saying the same thing have one fingerprint.
+        # Resolved values, so that two ways of saying the same thing have one fingerprint. What an older
+        # release did not have is left out at its default, so that a new option changes no fingerprint.
         custom = {lower(word) if self.lowercase else word for word in self.custom_stopwords}
-        return {
+        values: dict[str, Any] = {
             "rules_version": RULES_VERSION,
-            "tokenizer": self.tokenizer,
+            "tokenizer": _named(self.tokenizer),
             "lowercase": self.lowercase,
             "ascii_folding": self.ascii_folding,
             "stopword_languages": list(self.stopword_languages),
             "custom_stopwords": sorted(custom),
             "stemmer": self.stemmer_language,
-            "min_token_len": self.min_token_len or 0,
-            "max_token_len": self.max_token_len,
+            "min_token_len": self.shortest_token,
+            "max_token_len": self.longest_token,
         }
+        if self.stemmer is not None and self.stemmer["type"] == "plugin":
+            values["stemmer"] = _named(self.stemmer)
+        if self.dialect != "qdrant":
+            values["dialect"] = self.dialect
+        if self.filters:
+            values["filters"] = [_named(item) for item in self.filters]
+        if self.synonyms:
+            values["synonyms"] = {word: list(others) for word, others in self.synonyms.items()}
+        if self.protected_words and values["stemmer"] is not None:
+            values["protected_words"] = list(self.protected_words)
+        return values
 
     def __hash__(self) -> int:
         return hash(self.vector_fingerprint)
@@ -204,122 +316,10 @@ def _only_options(cls: type[Bm25Config], options: Mapping[str, Any]) -> None:
             raise Bm25ConfigError(f"unknown option {key!r}{nearest(key, names)}; allowed: {', '.join(names)}")
 
 
+def _named(part: str | Mapping[str, str]) -> str | list[str]:
+    return part if isinstance(part, str) else ["plugin", part["name"], part["version"]]
+
+
 def _fingerprint(values: dict[str, Any]) -> str:
     text = json.dumps(values, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
-
-
-def _number(name: str, value: Any, constraint: str, holds: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise Bm25ConfigError(f"{name} must be a number, got {type(value).__name__} {value!r}")
-    try:
-        number = float(value) + 0.0  # -0.0 is 0.0
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number) or not holds(number):
-        raise Bm25ConfigError(f"{name} must be {constraint}, got {value!r:.80}")
-    return number
-
-
-def _boolean(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise Bm25ConfigError(f"{name} must be true or false, got {type(value).__name__} {value!r}")
-    return value
-
-
-def _length(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise Bm25ConfigError(f"{name} must be an integer, got {type(value).__name__} {value!r}")
-    length = int(value)
-    if not 0 <= length <= MAX_TOKEN_LEN:
-        raise Bm25ConfigError(f"{name} must be in [0, {MAX_TOKEN_LEN}], got {value}")
-    return length
-
-
-def _tokenizer(value: Any) -> str:
-    if value not in TOKENIZERS:
-        raise Bm25ConfigError(
-            f"tokenizer: unknown tokenizer {value!r}{nearest(value, TOKENIZERS)}; "
-            f"allowed: {', '.join(TOKENIZERS)}"
-        )
-    return str(value)
-
-
-def _stopwords(value: Any) -> str | StopwordsSet | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return canonical(value, STOPWORD_LANGUAGES, path="stopwords")
-    if isinstance(value, StopwordsSet):
-        value = value.to_dict()
-    if not isinstance(value, Mapping):
-        raise Bm25ConfigError(
-            'stopwords must be a language or {"languages": [...], "custom": [...]}, '
-            f"got {type(value).__name__} {value!r}"
-        )
-    _only_keys("stopwords", value, ("languages", "custom"))
-    languages = _strings("stopwords.languages", value.get("languages"))
-    custom = _strings("stopwords.custom", value.get("custom"))
-    return StopwordsSet(
-        tuple(
-            sorted(
-                {
-                    canonical(name, STOPWORD_LANGUAGES, path=f"stopwords.languages[{i}]")
-                    for i, name in enumerate(languages)
-                }
-            )
-        ),
-        tuple(sorted(set(custom))),
-    )
-
-
-def _stemmer(value: Any) -> Mapping[str, str] | None:
-    if value is None:
-        return None
-    shape = '{"type": "snowball", "language": "german"} or {"type": "none"}'
-    if not isinstance(value, Mapping):
-        raise Bm25ConfigError(f"stemmer must be {shape}, got {type(value).__name__} {value!r}")
-    _only_keys("stemmer", value, ("type", "language"))
-    kind = value.get("type")
-    if kind == "none":
-        if value.get("language") is not None:
-            raise Bm25ConfigError(
-                f'stemmer.language {value["language"]!r} contradicts stemmer.type "none"; drop one of them'
-            )
-        return MappingProxyType({"type": "none"})
-    if kind != "snowball":
-        raise Bm25ConfigError(
-            f"stemmer.type: unknown stemmer {kind!r}{nearest(kind, ('snowball', 'none'))}; "
-            "allowed: snowball, none"
-        )
-    if "language" not in value:
-        raise Bm25ConfigError(f"stemmer.language is missing; stemmer must be {shape}")
-    language = canonical(value["language"], STEMMER_LANGUAGES, path="stemmer.language")
-    return MappingProxyType({"type": "snowball", "language": language})
-
-
-def _only_keys(path: str, value: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
-    for key in value:
-        if key not in allowed:
-            raise Bm25ConfigError(
-                f"{path}: unknown key {key!r}{nearest(key, allowed)}; allowed: {', '.join(allowed)}"
-            )
-
-
-def _strings(path: str, value: Any) -> list[str]:
-    if value is None:
-        return []
-    if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
-        raise Bm25ConfigError(f"{path} must be a list of strings, got {type(value).__name__} {value!r}")
-    for i, item in enumerate(value):
-        if not isinstance(item, str):
-            raise Bm25ConfigError(f"{path}[{i}] must be a string, got {type(item).__name__} {item!r}")
-        try:
-            item.encode()
-        except UnicodeEncodeError as error:
-            raise Bm25ConfigError(
-                f"{path}[{i}] is not valid Unicode: lone surrogate at position {error.start}"
-            ) from None
-    return list(value)

@@ -32,15 +32,16 @@ CHUNK = 1 << 20  # bytes of text counted at a time: enough to amortise calls, fe
 NEW_FORMS = 1 << 15  # new surface forms resolved at a time
 NEW_BYTES = 1 << 20
 
-MODES = {"word": scanning.WORD, "whitespace": scanning.WHITESPACE}
+MODES = {"word": scanning.WORD, "whitespace": scanning.WHITESPACE, "identifier": scanning.IDENTIFIER}
+"""The kernels' modes, by kind of surface form; `analysis.tokenizers.SURFACE_FORMS` says what each holds."""
 
 
 class SurfaceFormCounter:
     """Counts the terms of texts. Safe to share between threads."""
 
-    def __init__(self, vocabulary: Vocabulary, mode: int, threads: int) -> None:
+    def __init__(self, vocabulary: Vocabulary, threads: int) -> None:
         self.vocabulary = vocabulary
-        self.mode = mode
+        self.mode = MODES[vocabulary.analyzer.tokenizer.forms]
         self.threads = threads
         self._scratch = threading.local()
         self._pool: tuple[int, ThreadPoolExecutor] | None = None

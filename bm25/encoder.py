@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bm25.analysis.analyzer import Analyzer, Role
+from bm25.analysis.analyzer import Analyzer, Role, roles_differ
 from bm25.config import Bm25Config
 from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.queries import QueryEncoder
@@ -192,11 +192,12 @@ class Bm25Encoder:
         return TermDictionary.from_blocks(fresh.vocabulary.blocks() + again.blocks, among=among)
 
     def _document_values(self, part: Counted, *, avg_len: float | None = None) -> Array:
-        from bm25.kernels.weigh import weigh_documents
+        from bm25.kernels.weigh import weigh_documents, weigh_documents_unfused
 
         values = np.empty(len(part.term_ids), np.float32)
         config = self.config
-        weigh_documents(
+        weigh = weigh_documents_unfused if config.dialect == "fastembed" else weigh_documents
+        weigh(
             part.indptr, part.values, part.lengths,
             config.k, config.b, config.avg_len if avg_len is None else avg_len, values,
         )  # fmt: skip
@@ -222,8 +223,8 @@ class Bm25Encoder:
 
     @property
     def _queries(self) -> SurfaceFormCounter:
-        # Under `word` both roles map a form to the same terms, so they share what was learnt.
-        if self.config.tokenizer == "word":
+        # Where both roles map a form to the same terms they share what was learnt.
+        if not roles_differ(self.config):
             return self._documents
         if self._query_counter is None:
             self._query_counter = _counter(self.config, "query", self.threads)
@@ -232,10 +233,10 @@ class Bm25Encoder:
 
 def _counter(config: Bm25Config, role: Role, threads: int) -> SurfaceFormCounter:
     # Loads Numba, which takes longer than a query does: only when texts come in batches.
-    from bm25.counter import MODES, SurfaceFormCounter
+    from bm25.counter import SurfaceFormCounter
     from bm25.vocabulary import Vocabulary
 
-    return SurfaceFormCounter(Vocabulary(Analyzer(config, role)), MODES[config.tokenizer], threads)
+    return SurfaceFormCounter(Vocabulary(Analyzer(config, role)), threads)
 
 
 def _stream(batches: Iterable[Any]) -> Iterable[Any]:

@@ -6,7 +6,9 @@ of this package still treats them as what they are.
 
 from __future__ import annotations
 
-__all__ = ["Bm25ConfigError", "Bm25Error", "Bm25InputError", "MissingExtraError"]
+__all__ = [
+    "Bm25ConfigError", "Bm25ConfigWarning", "Bm25Error", "Bm25InputError", "MissingExtraError", "PluginError",
+]  # fmt: skip
 
 
 class Bm25Error(Exception):
@@ -17,9 +19,17 @@ class Bm25ConfigError(Bm25Error, ValueError):
     """An option has an unknown name, a wrong type, a value out of range, or contradicts another."""
 
 
+class Bm25ConfigWarning(UserWarning):
+    """Options that are allowed together, but hardly meant: the stemmer and the stopwords disagree."""
+
+
 class Bm25InputError(Bm25Error, ValueError):
     """Data to encode cannot be used: a wrong type, invalid Unicode, a missing column, a broken line."""
 
 
 class MissingExtraError(Bm25Error, ImportError):
     """A feature needs an optional dependency that is not installed; the message names the extra."""
+
+
+class PluginError(Bm25Error):
+    """A plug-in raised, or returned what is no term; the message names it and the surface form."""

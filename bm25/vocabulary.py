@@ -160,10 +160,11 @@ class Vocabulary:
         """Return which forms are plain, their terms, and the other forms, both split by line feeds."""
         is_plain = np.zeros(len(line_ends), bool)
         size = int(line_ends[-1])
-        if not self.analyzer.digits_end_terms:
+        if not self.analyzer.longest_plain:
             return is_plain, b"", lines[:size].tobytes()
+        longest = min(LONGEST_FORM, self.analyzer.longest_plain)
         plain, rest = np.empty(size + 1, np.uint8), np.empty(size + 1, np.uint8)
-        plain_size, rest_size = separate_plain(lines, line_ends, LONGEST_FORM, is_plain, plain, rest)
+        plain_size, rest_size = separate_plain(lines, line_ends, longest, is_plain, plain, rest)
         return is_plain, plain[: max(0, plain_size - 1)].tobytes(), rest[: max(0, rest_size - 1)].tobytes()
 
     def _analyze(self, text: str, numbers: Array) -> tuple[TermBlock, Array]:

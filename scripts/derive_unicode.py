@@ -16,6 +16,9 @@ Tables: ranges are [first, last], maps go from hexadecimal code point to string,
     case_ignorable  what the search for such a neighbour skips
     lowercase       the lowercase of a code point that stands alone
     ascii_folding   its replacement under `ascii_folding`
+    uppercase       before what the `code` tokenizer splits a word
+    numeric         alphanumeric, but neither uppercase nor what makes the last capital of several begin a
+                    new word, under `code`
 """
 
 from __future__ import annotations
@@ -46,14 +49,18 @@ def derive() -> dict[str, object]:
     in_tokens = [c for c in oracle.code_points() if c not in whitespace]
     lowercase = dict(_mapping(in_tokens, _LOWERCASE, _lowercase_candidates))
     cased, case_ignorable = _sigma_neighbours(in_tokens, lowercase)
+    alphanumeric = [c for c in oracle.code_points() if _ids(_WORD, chr(c))]
+    uppercase, numeric = _parts_of_words(alphanumeric)
     return {
         "oracle": oracle.name_and_version(),
-        "alphanumeric": _ranges(c for c in oracle.code_points() if _ids(_WORD, chr(c))),
+        "alphanumeric": _ranges(alphanumeric),
         "whitespace": _ranges(whitespace),
         "cased": _ranges(cased),
         "case_ignorable": _ranges(case_ignorable),
         "lowercase": {f"{c:x}": lower for c, lower in lowercase.items()},
         "ascii_folding": {f"{c:x}": fold for c, fold in _mapping(in_tokens, _FOLDING, _folding_candidates)},
+        "uppercase": _ranges(uppercase),
+        "numeric": _ranges(numeric),
     }
 
 
@@ -70,6 +77,7 @@ def _compact(value: object) -> str:
 _WORD = oracle.tokenizer("word")
 _WHITESPACE = oracle.tokenizer("whitespace")
 _LOWERCASE = oracle.tokenizer("whitespace", lowercase=True)
+_CODE = oracle.tokenizer("code")
 _FOLDING = oracle.tokenizer("whitespace", ascii_folding=True)
 
 
@@ -186,6 +194,30 @@ def _sigma_neighbours(code_points: Iterable[int], lowercase: dict[int, str]) -> 
         elif answers != (False, False, True, True):
             raise Unexplained(f"the capital sigma rule at U+{code:04X} gave {answers}")
     return cased, case_ignorable
+
+
+def _parts_of_words(alphanumeric: Iterable[int]) -> tuple[set[int], set[int]]:
+    """(uppercase, numeric): where the `code` tokenizer splits around each code point."""
+    uppercase: set[int] = set()
+    numeric: set[int] = set()
+    for code in alphanumeric:
+        char = chr(code)
+        if _splits(f"xq{char}zw", "xq", f"{char}zw"):
+            uppercase.add(code)
+        # A single s after capitals is a plural and splits nothing, so another letter stands behind it.
+        elif not _splits(f"QX{char}é", "Q", f"X{char}é"):
+            numeric.add(code)
+    return uppercase, numeric
+
+
+def _splits(word: str, *parts: str) -> bool:
+    """Whether `code` splits a word into these parts, or else leaves it whole."""
+    found = set(_ids(_CODE, word))
+    if found == {oracle.term_id(part) for part in parts}:
+        return True
+    if found != {oracle.term_id(word)}:
+        raise Unexplained(f"the code tokenizer gave {len(found)} terms for {word!a}")
+    return False
 
 
 def _is_final(context: str, char: str, lowers: tuple[str, ...]) -> bool:

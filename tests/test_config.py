@@ -14,7 +14,8 @@ from qdrant_client import models
 
 from bm25 import Bm25Config, Bm25ConfigError
 from bm25.analysis.languages import ALIASES, STEMMER_LANGUAGES, STOPWORD_LANGUAGES
-from bm25.config import MAX_TOKEN_LEN, StopwordsSet
+from bm25.config import StopwordsSet
+from bm25.options import MAX_TOKEN_LEN
 from tests.oracle import oracle
 from tests.strategies import examples
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import bm25.counter
 from bm25 import Bm25Config
 from bm25.analysis.analyzer import Analyzer
-from bm25.counter import MODES, NEW_BYTES, SurfaceFormCounter, _Scratch
+from bm25.counter import NEW_BYTES, SurfaceFormCounter, _Scratch
 from bm25.csr import Counted, CsrBuilder
 from bm25.inputs import as_arrow
 from bm25.vocabulary import Vocabulary
@@ -22,7 +22,7 @@ BARE = Bm25Config(lowercase=False, stopwords={}, stemmer={"type": "none"})
 
 def counter_of(config=BARE, threads=1, **options):
     words = Vocabulary(Analyzer(config, "document"), **options)
-    return SurfaceFormCounter(words, MODES[config.tokenizer], threads)
+    return SurfaceFormCounter(words, threads)
 
 
 def counted(counter, texts):

@@ -19,7 +19,10 @@ PACKAGE = ROOT / "bm25"
 LAYERS = [
     ["errors"],
     ["hashing", "analysis.languages", "analysis.unicode"],
+    ["plugins"],
+    ["options"],
     ["config"],
+    ["engine"],
     ["kernels"],
     ["analysis"],
     ["terms", "rows", "inputs"],
@@ -48,8 +51,15 @@ REQUIRED = {
     "py_rust_stemmers": ["analysis"],
     "scipy": ["rows", "statistics"],
     "qdrant_client": ["sparse"],
+    "qdrant_edge": ["engine"],  # the one optional package, and the one module that may ask for it
 }
-HEAVY = {"scipy", "qdrant_client", "py_rust_stemmers", "llvmlite"}  # imported in functions only
+HEAVY = {
+    "scipy",
+    "qdrant_client",
+    "qdrant_edge",
+    "py_rust_stemmers",
+    "llvmlite",
+}  # imported in functions only
 
 
 def modules():

@@ -11,7 +11,6 @@ from bm25.analysis.analyzer import Analyzer
 from bm25.analysis.languages import STEMMER_LANGUAGES
 from bm25.counter import NEW_FORMS, SurfaceFormCounter
 from bm25.inputs import as_arrow
-from bm25.kernels.scan import WHITESPACE, WORD
 from bm25.kernels.table import DROPPED, ENTRY, MANY, MAX_ID, PROBE_LIMIT, SIDE
 from bm25.vocabulary import LONGEST_FORM, IdLists, SideTable, Vocabulary
 from tests import reference
@@ -55,8 +54,7 @@ def kept(vocabulary, forms):
 
 
 def counter_of(vocabulary, threads=1):
-    mode = WORD if vocabulary.analyzer.config.tokenizer == "word" else WHITESPACE
-    return SurfaceFormCounter(vocabulary, mode, threads)
+    return SurfaceFormCounter(vocabulary, threads)
 
 
 def counted(counter, texts):

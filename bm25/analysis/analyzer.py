@@ -1,4 +1,4 @@
-"""`Analyzer`: what every tokenizer option means, applied once to each distinct surface form.
+"""`Analyzer`: what every option of the text pipeline means, applied once to each distinct surface form.
 
 A surface form is a run of bytes between ASCII separators. Everything beyond ASCII counts as part of
 it, so that the compiled loop needs no Unicode tables; the exact split happens here, and a form may
@@ -7,24 +7,21 @@ yield no term, one, or several.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from itertools import compress
 from typing import Literal, NamedTuple
 
-from bm25.analysis import stopwords, unicode
-from bm25.analysis.stemming import SPARE_DIGITS, Stemmer, stemmer
+from bm25 import plugins
+from bm25.analysis import steps, stopwords, unicode
+from bm25.analysis.stemming import SPARE_DIGITS, stemmer
+from bm25.analysis.tokenizers import SURFACE_FORMS, tokenizer
 from bm25.config import Bm25Config
+from bm25.options import MAX_TOKEN_LEN
 
-__all__ = ["Analysis", "Analyzer", "Role"]
+__all__ = ["Analysis", "Analyzer", "Role", "roles_differ"]
 
 Role = Literal["document", "query"]
 
-# Surface forms by tokenizer, for one text at a time; the kernels find the same ones.
-_SURFACE = {
-    "word": re.compile("[0-9A-Za-z\x80-\U0010ffff]+"),
-    "whitespace": re.compile("[^\t\n\v\f\r ]+"),
-}
+DIGITS = tuple("0123456789")
 
 
 class Analysis(NamedTuple):
@@ -34,76 +31,118 @@ class Analysis(NamedTuple):
     owners: Sequence[int]
 
 
+def roles_differ(config: Bm25Config) -> bool:
+    """Tell whether documents and queries may map a surface form to different terms."""
+    return config.tokenizer in ("prefix", "whitespace")
+
+
 class Analyzer:
     """The pipeline of one configuration in one role. Immutable, and safe to share between threads.
 
     Attributes:
+        tokenizer: how text is split.
         surface_forms: a function from one text to its surface forms.
-        digits_end_terms: whether a form of ASCII letters and digits that ends in a digit is, in
-            lowercase, its own term.
+        text_steps, token_steps: what tokens go through, in order.
+        longest_plain: a form of ASCII letters and digits that ends in a digit and is of at most so many
+            bytes is, in lowercase, its own and only term; 0 where that cannot be said.
     """
 
     def __init__(self, config: Bm25Config, role: Role) -> None:
         self.config = config
         self.role = role
-        self.surface_forms = _SURFACE[config.tokenizer].findall
-        self._separators = unicode.separators_beyond_ascii(config.tokenizer)
-        self._stopwords = self._all_stopwords()
-        language = config.stemmer_language
-        self._stem: Stemmer | None = None if language is None else stemmer(language)
-        self._shortest = config.min_token_len or 0
-        self._longest = config.max_token_len
-        self.digits_end_terms = (
-            config.lowercase
-            and (language is None or language in SPARE_DIGITS)
-            and self._shortest <= 1
-            and self._longest is None
-            and not any(word.endswith(tuple("0123456789")) for word in self._stopwords)
-        )
+        self.tokenizer = tokenizer(config)
+        self.surface_forms = SURFACE_FORMS[self.tokenizer.forms].findall
+        # The order is Qdrant's: split, fold, lowercase, stopwords, stem, limits.
+        self.text_steps = self._text_steps()
+        self.token_steps = self._token_steps()
+        self.longest_plain = self._longest_plain()
 
     def analyze(self, text: str) -> Analysis:
         """Return the terms of surface forms, given one a line."""
-        # The order is Qdrant's: split, fold, lowercase, stopwords, stem, limits. The first three work
-        # on all forms at once, at the speed of C.
-        if not text.isascii():
-            text = self._separators.sub(" ", text)
-        if self.config.ascii_folding:
-            text = unicode.fold(text)
-        if self.config.lowercase:
-            text = unicode.lower(text)
+        # The first steps work on all forms at once, at the speed of C.
+        text = self.tokenizer.split(text)
+        for text_step in self.text_steps:
+            text = text_step(text)
         tokens, owners = _tokens(text)
-        # Stopwords are met early in a corpus; most later batches of new forms have none, and the set
-        # finds that out faster than a loop does.
-        if not self._stopwords.isdisjoint(tokens):
-            tokens, owners = _keep([token not in self._stopwords for token in tokens], tokens, owners)
-        if self._stem is not None:
-            tokens = self._stem(tokens)
-        if self._shortest > 0 or self._longest is not None:
-            longest = self._longest if self._longest is not None else float("inf")
-            fits = [self._shortest <= len(token) <= longest for token in tokens]
-            tokens, owners = _keep(fits, tokens, owners)
+        for token_step in self.token_steps:
+            tokens, owners = token_step(tokens, owners)
         return Analysis(tokens, owners)
 
-    def _all_stopwords(self) -> frozenset[str]:
-        words = set(self.config.custom_stopwords)
-        for language in self.config.stopword_languages:
+    def _text_steps(self) -> tuple[steps.TextStep, ...]:
+        if self.config.dialect == "fastembed":
+            return (steps.LowercaseFastEmbed(),)
+        fold = (steps.Fold(),) if self.config.ascii_folding else ()
+        return (*fold, steps.Lowercase()) if self.config.lowercase else fold
+
+    def _token_steps(self) -> tuple[steps.TokenStep, ...]:
+        config = self.config
+        found: list[steps.TokenStep] = [
+            steps.Filter(plugins.find(item["name"], item["version"])) for item in config.filters
+        ]
+        if stopword_lists := self._stopword_lists():
+            found.append(steps.Stopwords(stopword_lists))
+        if config.synonyms:
+            found.append(steps.Synonyms(config.synonyms))
+        limits = config.shortest_token, config.longest_token
+        if config.dialect == "fastembed":  # where tokens are measured before they are stemmed
+            found.append(steps.Lengths(*limits))
+        if config.stemmer is not None and config.stemmer["type"] == "plugin":
+            plugin = plugins.find(config.stemmer["name"], config.stemmer["version"])
+            found.append(steps.StemByPlugin(plugin, config.protected_words))
+        elif config.stemmer_language is not None:
+            stem = stemmer(config.stemmer_language)
+            found.append(steps.Stem(config.stemmer_language, stem, config.protected_words))
+        if config.dialect == "fastembed":
+            found.append(steps.Lengths(1, None))  # and an empty stem is dropped
+        elif config.tokenizer == "prefix":
+            found.append(steps.Prefixes(*limits, longest_only=self.role == "query"))
+        elif limits != (0, None):
+            found.append(steps.Lengths(*limits))
+        return tuple(found)
+
+    def _stopword_lists(self) -> dict[str, frozenset[str]]:
+        config = self.config
+        if config.tokenizer == "prefix" and self.role == "query":
+            return {}  # who types "th" may be about to type "theory"
+        lists = {language: stopwords.load(language) for language in config.stopword_languages}
+        lists["custom"] = frozenset(config.custom_stopwords)
+        if config.dialect == "fastembed":
+            lists = {name: frozenset(word.lower() for word in words) for name, words in lists.items()}
+            lists["punctuation"] = frozenset("_")
+        elif config.lowercase:
+            lists = {name: frozenset(map(unicode.lower, words)) for name, words in lists.items()}
+        if config.tokenizer == "whitespace" and self.role == "query":
+            lists["NUL"] = frozenset("\0")  # dropped by the engine from queries, kept in documents
+        return {name: words for name, words in lists.items() if words}
+
+    def _longest_plain(self) -> int:
+        config = self.config
+        words = {*(config.synonyms or ()), *config.custom_stopwords}
+        for language in config.stopword_languages:
             words |= stopwords.load(language)
-        if self.config.lowercase:
-            words = {unicode.lower(word) for word in words}
-        if self.config.tokenizer == "whitespace" and self.role == "query":
-            words.add("\0")  # the engine drops this one token from queries and keeps it in documents
-        return frozenset(words)
+        plain = (
+            config.lowercase
+            and config.tokenizer in ("word", "whitespace")
+            and not config.filters
+            and (config.stemmer is None or config.stemmer["type"] != "plugin")
+            and (config.stemmer_language is None or config.stemmer_language in SPARE_DIGITS)
+            and config.shortest_token <= 1
+            and not any(word.endswith(DIGITS) for word in words)
+        )
+        if not plain:
+            return 0
+        return config.longest_token if config.longest_token is not None else MAX_TOKEN_LEN
 
 
 def _tokens(text: str) -> tuple[list[str], Sequence[int]]:
     lines = text.split("\n")
-    if " " not in text:
+    if " " not in text and "" not in lines:
         return lines, range(len(lines))
-    # Few lines are split further; what lies between them is taken over whole.
+    # Few lines are split further, or are empty; what lies between them is taken over whole.
     tokens: list[str] = []
     owners: list[int] = []
     done = 0
-    for number in [i for i, line in enumerate(lines) if " " in line]:
+    for number in [i for i, line in enumerate(lines) if " " in line or not line]:
         pieces = [piece for piece in lines[number].split(" ") if piece]
         tokens += lines[done:number] + pieces
         owners += [*range(done, number), *[number] * len(pieces)]
@@ -111,7 +150,3 @@ def _tokens(text: str) -> tuple[list[str], Sequence[int]]:
     tokens += lines[done:]
     owners += range(done, len(lines))
     return tokens, owners
-
-
-def _keep(flags: list[bool], tokens: list[str], owners: Sequence[int]) -> tuple[list[str], Sequence[int]]:
-    return list(compress(tokens, flags)), list(compress(owners, flags))

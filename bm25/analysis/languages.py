@@ -1,7 +1,7 @@
 """Names of languages: those with a stopword list, those with a stemmer, and their ISO 639 aliases.
 
-Both tables are Qdrant's own. They overlap but neither contains the other: Armenian and Tamil
-have a stemmer and no list, Japanese has a list and no stemmer.
+Two tables are Qdrant's own. They overlap but neither contains the other: Armenian and Tamil have a
+stemmer and no list, Japanese has a list and no stemmer. A third names the stemmers that Qdrant lacks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ from difflib import get_close_matches
 
 from bm25.errors import Bm25ConfigError
 
-__all__ = ["ALIASES", "STEMMER_LANGUAGES", "STOPWORD_LANGUAGES", "canonical", "nearest"]
+__all__ = [
+    "ALIASES", "EXTRA_STEMMERS", "FASTEMBED_LANGUAGES", "STEMMER_LANGUAGES", "STOPWORD_LANGUAGES",
+    "canonical", "nearest",
+]  # fmt: skip
 
 STOPWORD_LANGUAGES = (
     "arabic", "azerbaijani", "basque", "bengali", "catalan", "chinese", "danish", "dutch", "english",
@@ -25,6 +28,14 @@ STEMMER_LANGUAGES = (
     "tamil", "turkish",
 )  # fmt: skip
 
+EXTRA_STEMMERS = (
+    "basque", "catalan", "czech", "dutch_porter", "esperanto", "estonian", "hindi", "indonesian", "irish",
+    "lithuanian", "nepali", "persian", "polish", "porter", "serbian", "sesotho", "yiddish",
+)  # fmt: skip
+"""Snowball's stemmers that Qdrant lacks. No Qdrant server produces their vectors by itself."""
+
+FASTEMBED_LANGUAGES = tuple(name for name in STEMMER_LANGUAGES if name != "armenian")
+
 ALIASES = {
     "ar": "arabic", "az": "azerbaijani", "eu": "basque", "bn": "bengali", "ca": "catalan",
     "zh": "chinese", "da": "danish", "nl": "dutch", "en": "english", "fi": "finnish", "fr": "french",
@@ -32,6 +43,8 @@ ALIASES = {
     "id": "indonesian", "it": "italian", "jp": "japanese", "kk": "kazakh", "ne": "nepali",
     "no": "norwegian", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sl": "slovene",
     "es": "spanish", "sv": "swedish", "tg": "tajik", "tr": "turkish", "hy": "armenian", "ta": "tamil",
+    "cs": "czech", "eo": "esperanto", "et": "estonian", "ga": "irish", "hi": "hindi", "lt": "lithuanian",
+    "fa": "persian", "pl": "polish", "sr": "serbian", "st": "sesotho", "yi": "yiddish",
 }  # fmt: skip
 
 

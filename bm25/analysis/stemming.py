@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from bm25.analysis.greek import may_panic
+from bm25.analysis.languages import EXTRA_STEMMERS
 
 __all__ = ["SPARE_DIGITS", "Stemmer", "stemmer"]
 
@@ -22,12 +23,17 @@ They strip suffixes of letters only. Danish, Dutch and Finnish do not belong her
 stands at the end, digits among it.
 """
 
-# The engine's own rules, compiled from the same source, are in py-rust-stemmers; it lacks Armenian.
-_PYTHON_ONLY = frozenset({"armenian"})
+# The engine's own rules, compiled from the same source, are in py-rust-stemmers; it lacks Armenian. What
+# the engine lacks has the rules of the pinned snowballstemmer.
+_PYTHON_ONLY = frozenset({"armenian", *EXTRA_STEMMERS})
 
 
 def stemmer(language: str) -> Stemmer:
-    """Return a function from tokens to their stems, one for each, safe to call from any thread."""
+    """Return a function from tokens to their stems, one for each, safe to call from any thread.
+
+    Args:
+        language: one that the engine has, or one of `languages.EXTRA_STEMMERS`.
+    """
     if language in _PYTHON_ONLY:
         return _python_stemmer(language)
 
@@ -58,7 +64,7 @@ def _surviving(stem_words: Stemmer, otherwise: Stemmer) -> Stemmer:
 def _python_stemmer(language: str) -> Stemmer:
     # `snowballstemmer.stemmer()` would hand out PyStemmer where that is installed, with other rules.
     module = import_module(f"snowballstemmer.{language}_stemmer")
-    make = getattr(module, f"{language.capitalize()}Stemmer")
+    make = getattr(module, f"{language.title().replace('_', '')}Stemmer")
 
     def stem_all(tokens: list[str]) -> list[str]:
         stem_word = make().stemWord  # an object for each call: it keeps the word it works on

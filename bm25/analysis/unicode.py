@@ -15,13 +15,15 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 __all__ = [
     "alphanumeric_ranges",
     "fold",
     "lower",
+    "numeric_class",
     "separators_beyond_ascii",
+    "uppercase_class",
     "whitespace_ranges",
 ]
 
@@ -38,6 +40,8 @@ class _Tables(NamedTuple):
     case_ignorable: Ranges
     lowercase: dict[str, str]
     ascii_folding: dict[str, str]
+    uppercase: Ranges
+    numeric: Ranges
 
 
 def alphanumeric_ranges() -> Ranges:
@@ -50,12 +54,23 @@ def whitespace_ranges() -> Ranges:
     return _tables().whitespace
 
 
-def separators_beyond_ascii(tokenizer: str) -> re.Pattern[str]:
+def uppercase_class() -> str:
+    """The inside of a character class: what begins a part of an identifier under `code`."""
+    return _class(_tables().uppercase)
+
+
+def numeric_class() -> str:
+    """The inside of a character class: alphanumeric, and neither uppercase nor a letter, under `code`."""
+    return _class(_tables().numeric)
+
+
+def separators_beyond_ascii(split: Literal["word", "whitespace"]) -> re.Pattern[str]:
     """Return a pattern that matches one or more separators, those of ASCII left out.
 
-    ASCII separators bound a surface form and are in none; what else splits it is found by this.
+    Under `word` separators are all characters that are not alphanumeric, else white space only. ASCII
+    separators bound a surface form and are in none; what else splits it is found by this.
     """
-    return _word_separators() if tokenizer == "word" else _whitespace()
+    return _word_separators() if split == "word" else _whitespace()
 
 
 @cache
@@ -117,6 +132,8 @@ def _tables() -> _Tables:
         case_ignorable=_ranges(raw["case_ignorable"]),
         lowercase=_map(raw["lowercase"]),
         ascii_folding=_map(raw["ascii_folding"]),
+        uppercase=_ranges(raw["uppercase"]),
+        numeric=_ranges(raw["numeric"]),
     )
 
 

@@ -18,8 +18,7 @@ from numba.extending import intrinsic
 
 __all__ = [
     "count_trailing_zeros", "fused_multiply_add", "load64", "load_acquire", "prefetch",
-    "store64",
-    "store_release", "token_mask_whitespace", "token_mask_word",
+    "store64", "store_release", "token_mask_identifier", "token_mask_whitespace", "token_mask_word",
 ]  # fmt: skip
 
 U64 = np.uint64
@@ -59,6 +58,11 @@ def _classify_word(builder: Any, block: Any, splat: Any) -> Any:
     digit = builder.icmp_unsigned("<", builder.sub(block, splat(ord("0"))), splat(10))
     beyond_ascii = builder.icmp_signed("<", block, splat(0))
     return builder.or_(builder.or_(letter, digit), beyond_ascii)
+
+
+def _classify_identifier(builder: Any, block: Any, splat: Any) -> Any:
+    underscore = builder.icmp_unsigned("==", block, splat(ord("_")))
+    return builder.or_(_classify_word(builder, block, splat), underscore)
 
 
 def _classify_whitespace(builder: Any, block: Any, splat: Any) -> Any:
@@ -161,6 +165,10 @@ def _python_token_mask_word(data: Any, start: int) -> Any:
     return _python_mask(data, start, lambda byte: byte >= 0x80 or chr(byte).isalnum())
 
 
+def _python_token_mask_identifier(data: Any, start: int) -> Any:
+    return _python_mask(data, start, lambda byte: byte >= 0x80 or chr(byte).isalnum() or byte == ord("_"))
+
+
 def _python_token_mask_whitespace(data: Any, start: int) -> Any:
     return _python_mask(data, start, lambda byte: byte not in b" \t\n\v\f\r")
 
@@ -197,6 +205,7 @@ if config.DISABLE_JIT:
     load64 = _python_load64
     store64 = _python_store64
     token_mask_word = _python_token_mask_word
+    token_mask_identifier = _python_token_mask_identifier
     token_mask_whitespace = _python_token_mask_whitespace
     count_trailing_zeros = _python_count_trailing_zeros
     prefetch = _python_prefetch
@@ -207,6 +216,7 @@ else:
     load64 = _load64
     store64 = _store64
     token_mask_word = _mask_intrinsic(_classify_word)
+    token_mask_identifier = _mask_intrinsic(_classify_identifier)
     token_mask_whitespace = _mask_intrinsic(_classify_whitespace)
     count_trailing_zeros = _count_trailing_zeros
     prefetch = _prefetch

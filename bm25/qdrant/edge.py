@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from bm25.engine import qdrant_edge
 from bm25.errors import Bm25InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class EdgeCollection:
             Bm25InputError: the directory has files in it, or cannot be written.
             MissingExtraError: qdrant-edge is not installed.
         """
-        engine = _engine()
+        engine = qdrant_edge("the embedded Qdrant")
         directory = Path(path)
         if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
             raise Bm25InputError(f"{directory}: is not an empty directory; name a new one")
@@ -68,7 +69,7 @@ class EdgeCollection:
     def open(cls, path: str | PathLike[str]) -> EdgeCollection:
         """Open a collection that `create` made."""
         try:
-            return cls(_engine().EdgeShard.load(fspath(path)))
+            return cls(qdrant_edge("the embedded Qdrant").EdgeShard.load(fspath(path)))
         except MissingExtraError:
             raise
         except Exception as error:
@@ -91,7 +92,7 @@ class EdgeCollection:
         if len(ids) != len(vectors) or (payloads is not None and len(ids) != len(payloads)):
             counts = f"{len(ids)} ids, {len(vectors)} vectors"
             raise Bm25InputError(f"{counts}{'' if payloads is None else f', {len(payloads)} payloads'}")
-        engine = _engine()
+        engine = qdrant_edge("the embedded Qdrant")
         for start in range(0, len(ids), _UPSERT_POINTS):
             stop = min(start + _UPSERT_POINTS, len(ids))
             points = [
@@ -111,7 +112,7 @@ class EdgeCollection:
         """Return the best hits for a query vector, best first; an empty vector finds nothing."""
         if not len(indices):
             return []
-        engine = _engine()
+        engine = qdrant_edge("the embedded Qdrant")
         vector = engine.SparseVector(indices.tolist(), values.tolist())
         points = self._shard.query(
             engine.QueryRequest(
@@ -141,13 +142,3 @@ class EdgeCollection:
 def _vector(engine: Any, vectors: SparseVectors, i: int) -> dict[str, Any]:
     indices, values = vectors[i]
     return {VECTOR_NAME: engine.SparseVector(indices.tolist(), values.tolist())} if len(indices) else {}
-
-
-def _engine() -> Any:
-    try:
-        import qdrant_edge
-    except ImportError:
-        raise MissingExtraError(
-            "the embedded Qdrant is not installed: pip install 'bm25-engine[edge]'"
-        ) from None
-    return qdrant_edge

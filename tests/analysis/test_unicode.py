@@ -326,10 +326,14 @@ def test_data_names_its_oracle_and_has_the_expected_size():
         "case_ignorable": 464,
         "lowercase": 1488,
         "ascii_folding": 1241,
+        "uppercase": 660,
+        "numeric": 147,
     }
 
 
-@pytest.mark.parametrize("name", ["alphanumeric", "whitespace", "cased", "case_ignorable"])
+@pytest.mark.parametrize(
+    "name", ["alphanumeric", "whitespace", "cased", "case_ignorable", "uppercase", "numeric"]
+)
 def test_ranges_are_ascending_and_apart(name):
     bounds = [bound for first, last in getattr(unicode._tables(), name) for bound in (first, last + 1)]
     assert all(low < high for low, high in pairwise(bounds))
