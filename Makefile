@@ -18,10 +18,12 @@ lint: $(VENV)/dev.stamp
 check-types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
-# The shipped tables must be what the engine says: every code point, and every word of the lists.
+# The shipped tables must be what the engine says: every code point, and every word of the lists. So must the
+# conformance vectors.
 check-data: $(VENV)/dev.stamp
 	$(BIN)/python scripts/derive_unicode.py --check
 	$(BIN)/python scripts/derive_stopwords.py --check
+	$(BIN)/python scripts/derive_conformance.py --check
 
 pytest: $(VENV)/dev.stamp
 	$(BIN)/bm25 warmup

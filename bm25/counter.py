@@ -23,7 +23,7 @@ from bm25.kernels.count import SLACK, count, expansion
 from bm25.kernels.scan import scan
 from bm25.vocabulary import SideTable, Vocabulary
 
-__all__ = ["MODES", "SurfaceFormCounter"]
+__all__ = ["MODES", "SurfaceFormCounter", "Weigh", "invalid_text"]
 
 Array = np.ndarray[Any, Any]
 Weigh = Callable[[Counted], Array]
@@ -32,7 +32,12 @@ CHUNK = 1 << 20  # bytes of text counted at a time: enough to amortise calls, fe
 NEW_FORMS = 1 << 15  # new surface forms resolved at a time
 NEW_BYTES = 1 << 20
 
-MODES = {"word": scanning.WORD, "whitespace": scanning.WHITESPACE, "identifier": scanning.IDENTIFIER}
+MODES = {
+    "word": scanning.WORD,
+    "whitespace": scanning.WHITESPACE,
+    "identifier": scanning.IDENTIFIER,
+    "multilingual": scanning.MULTILINGUAL,
+}
 """The kernels' modes, by kind of surface form; `analysis.tokenizers.SURFACE_FORMS` says what each holds."""
 
 
@@ -57,15 +62,19 @@ class SurfaceFormCounter:
         built = CsrBuilder(len(array), np.uint32 if weigh is None else np.float32, sum(map(_size, parts)))
 
         def work(texts: Texts) -> Counted:
-            counted = self._count(texts)
-            values = counted.values.copy() if weigh is None else weigh(counted)
-            return counted._replace(term_ids=counted.term_ids.copy(), values=values)
+            return self.count_part(texts, weigh)
 
         one_by_one = self.threads == 1 or len(parts) < 2
         results = map(work, parts) if one_by_one else self._workers().map(work, parts)
         for texts, counted in zip(parts, results, strict=True):
             built.append(counted, _size(texts))
         return built
+
+    def count_part(self, texts: Texts, weigh: Weigh | None) -> Counted:
+        """Count consecutive texts, and weigh what was counted."""
+        counted = self._count(texts)
+        values = counted.values.copy() if weigh is None else weigh(counted)
+        return counted._replace(term_ids=counted.term_ids.copy(), values=values)
 
     def _workers(self) -> ThreadPoolExecutor:
         # Threads do not survive a fork, so a pool belongs to the process that made it.
@@ -109,7 +118,7 @@ class SurfaceFormCounter:
                 try:
                     resolved.append(self.vocabulary.resolve(new_bytes, new_ends[:new], side))
                 except UnicodeDecodeError:
-                    raise _invalid(texts) from None
+                    raise invalid_text(texts) from None
                 known += new
                 state[scanning.NEW_FORMS] = state[scanning.NEW_BYTES] = 0
                 new_table[:] = 0
@@ -161,7 +170,7 @@ class _Scratch:
         return array
 
 
-def _invalid(texts: Texts) -> Bm25InputError:
+def invalid_text(texts: Texts) -> Bm25InputError:
     """Find the text that is not UTF-8; called when some form of these texts was not."""
     for i in range(len(texts.starts)):
         try:

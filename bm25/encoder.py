@@ -13,9 +13,11 @@ import numpy as np
 from bm25.analysis.analyzer import Analyzer, Role, roles_differ
 from bm25.config import Bm25Config
 from bm25.errors import Bm25ConfigError, Bm25InputError
-from bm25.queries import QueryEncoder
+from bm25.options import choice
+from bm25.queries import QueryEncoder, WholeQueryEncoder
 
 if TYPE_CHECKING:
+    from bm25.analysis.trace import TextAnalysis
     from bm25.counter import SurfaceFormCounter
     from bm25.counts import TermCounts
     from bm25.csr import Counted
@@ -54,7 +56,7 @@ class Bm25Encoder:
         self._threads_given = threads
         self._document_counter: SurfaceFormCounter | None = None
         self._query_counter: SurfaceFormCounter | None = None
-        self._single_queries: QueryEncoder | None = None
+        self._single_queries: QueryEncoder | WholeQueryEncoder | None = None
 
     def __repr__(self) -> str:
         return f"Bm25Encoder({self.config!r}, threads={self.threads})"
@@ -81,7 +83,10 @@ class Bm25Encoder:
     def encode_query(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values) of one query, uint32 and float32: the fast path for one text."""
         if self._single_queries is None:
-            self._single_queries = QueryEncoder(Analyzer(self.config, "query"), self.config.k3)
+            if self.config.tokenizer == "multilingual":
+                self._single_queries = WholeQueryEncoder(self.config)
+            else:
+                self._single_queries = QueryEncoder(Analyzer(self.config, "query"), self.config.k3)
         return self._single_queries.encode(text)
 
     def encode_batches(self, batches: Iterable[Any], *, column: str | None = None) -> Iterator[SparseVectors]:
@@ -121,6 +126,43 @@ class Bm25Encoder:
     def count_queries(self, texts: Any) -> TermCounts:
         """Return the term frequencies of queries, given as for `encode_documents`."""
         return self._count(texts, self._queries)
+
+    def analyze(self, text: str, *, role: Role = "document") -> TextAnalysis:
+        """Return what becomes of each token of a text, step by step, and the vector of the text.
+
+        Args:
+            text: one text.
+            role: `document` or `query`, what to encode it as.
+
+        Raises:
+            Bm25ConfigError: the tokenizer is `multilingual`, which has no terms to show.
+            Bm25InputError: the text is not a string, or is not valid Unicode.
+        """
+        from bm25.analysis.trace import TextAnalysis, trace
+
+        choice("role", role, ("document", "query"))
+        if not self.config.has_terms:
+            raise Bm25ConfigError(
+                "tokenizer 'multilingual' has no steps to show: it works on whole texts in Qdrant's engine, "
+                "which yields ids without terms. count_documents and count_queries return the ids and their "
+                "frequencies, encode_documents and encode_queries the weights"
+            )
+        if not isinstance(text, str):
+            raise Bm25InputError(f"the text must be a string, got {type(text).__name__}: {text!r:.80}")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise Bm25InputError(
+                "the text is not valid Unicode: lone surrogate "
+                f"{text[error.start]!a} at position {error.start}"
+            ) from None
+        if role == "query":
+            indices, values = self.encode_query(text)
+        else:
+            indices, values = self.encode_documents([text])[0]
+        # A float32 as the shortest decimal that reads back to it, not as its float64 neighbour.
+        weights = {int(number): float(str(value)) for number, value in zip(indices, values, strict=True)}
+        return TextAnalysis.build(text, role, trace(Analyzer(self.config, role), text), weights)
 
     def weigh(self, counts: TermCounts, *, avg_len: float | None = None) -> SparseVectors:
         """Return the document vectors of counts, under this configuration's k and b.
@@ -173,7 +215,9 @@ class Bm25Encoder:
             built.values,
             built.lengths,
             validity(array),
-            terms=partial(self._terms, array, counter, built.term_ids, built.blocks),
+            terms=partial(self._terms, array, counter, built.term_ids, built.blocks)
+            if self.config.has_terms
+            else None,
         )
 
     def _terms(
@@ -233,6 +277,11 @@ class Bm25Encoder:
 
 def _counter(config: Bm25Config, role: Role, threads: int) -> SurfaceFormCounter:
     # Loads Numba, which takes longer than a query does: only when texts come in batches.
+    if config.tokenizer == "multilingual":
+        from bm25.multilingual import MultilingualCounter
+
+        return MultilingualCounter(config, role, threads)
+
     from bm25.counter import SurfaceFormCounter
     from bm25.vocabulary import Vocabulary
 

@@ -12,10 +12,15 @@ from typing import Any
 from bm25.config import Bm25Config, StopwordsSet
 from bm25.errors import Bm25ConfigError, MissingExtraError
 
-__all__ = ["ENGINE_VERSION", "engine_encoder", "qdrant_edge"]
+__all__ = [
+    "ENGINE_VERSION", "MULTILINGUAL", "engine_encoder", "frequency_encoder", "is_panic", "qdrant_edge",
+]  # fmt: skip
 
 ENGINE_VERSION = "0.9.0"
 """The version of `qdrant-edge-py` whose rules this package has. Its BM25 is that of Qdrant 1.20."""
+
+
+MULTILINGUAL = "the tokenizer 'multilingual'"
 
 
 def qdrant_edge(purpose: str) -> ModuleType:
@@ -66,6 +71,20 @@ def engine_encoder(config: Bm25Config, purpose: str, **options: float) -> Any:
             max_token_len=config.max_token_len,
         )
     )
+
+
+def frequency_encoder(config: Bm25Config, purpose: str) -> Any:
+    """Return the engine's encoder with b = 0 and a huge k: a document's value of a term is its frequency.
+
+    tf * (k + 1) / (tf + k) is tf once k is so large that adding to it changes nothing; in float32, exact
+    below 2^24.
+    """
+    return engine_encoder(config, purpose, k=1e300, b=0.0)
+
+
+def is_panic(error: BaseException) -> bool:
+    """Tell whether an exception is a panic of the engine's, which is none of Python's `Exception`s."""
+    return type(error).__name__ == "PanicException"
 
 
 def _stopwords(engine: Any, stopwords: str | StopwordsSet | Mapping[str, Any] | None) -> Any:

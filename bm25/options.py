@@ -23,6 +23,7 @@ from bm25.analysis.languages import (
     canonical,
     nearest,
 )
+from bm25.analysis.unicode import whitespace_characters
 from bm25.errors import Bm25ConfigError
 
 __all__ = [
@@ -282,6 +283,6 @@ def _text(path: str, value: Any) -> str:
 
 
 def _word(path: str, value: Any) -> str:
-    if len(_text(path, value).split()) != 1 or value.strip() != value:
+    if not _text(path, value) or not whitespace_characters().isdisjoint(value):
         raise Bm25ConfigError(f"{path} must be one word without white space, got {value!r}")
     return str(value)

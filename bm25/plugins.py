@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from bm25.analysis.languages import nearest
+from bm25.analysis.unicode import whitespace_characters
 from bm25.errors import Bm25ConfigError, PluginError
 
 __all__ = ["ENTRY_POINTS", "Plugin", "find", "register", "registered", "unregister"]
@@ -43,12 +44,13 @@ class Plugin(NamedTuple):
             raise PluginError(
                 f"plug-in {self.name!r} failed on {token!r}: {type(error).__name__}: {error}"
             ) from error
-        return [self._checked(term, token) for term in terms if term != ""]
+        white_space = whitespace_characters()
+        return [self._checked(term, token, white_space) for term in terms if term != ""]
 
-    def _checked(self, term: Any, token: str) -> str:
+    def _checked(self, term: Any, token: str, white_space: frozenset[str]) -> str:
         if not isinstance(term, str):
             problem = f"{type(term).__name__} {term!r:.80}, not a string"
-        elif len(term.split()) != 1 or term.strip() != term:
+        elif not white_space.isdisjoint(term):
             problem = f"{term!r:.80}, which has white space in it; return several strings for several terms"
         elif any("\ud800" <= char <= "\udfff" for char in term):
             problem = f"{term!a:.80}, which is not valid Unicode"

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from bm25.analysis.analyzer import Analyzer
+from bm25.config import Bm25Config
+from bm25.engine import MULTILINGUAL, engine_encoder, frequency_encoder, is_panic
 from bm25.errors import Bm25InputError
 from bm25.hashing import term_id
 
-__all__ = ["QueryEncoder"]
+__all__ = ["QueryEncoder", "WholeQueryEncoder"]
 
 Array = np.ndarray[Any, Any]
 
@@ -41,9 +43,7 @@ class QueryEncoder:
         except KeyError:
             lists = self._resolve(text, known)
         except TypeError:
-            raise Bm25InputError(
-                f"a query must be a string, got {type(text).__name__}: {text!r:.80}"
-            ) from None
+            raise _not_a_string(text) from None
         if self._k3 is None:
             ids = sorted(set().union(*lists))
             values = np.empty(len(ids), np.float32)
@@ -51,19 +51,11 @@ class QueryEncoder:
             return np.array(ids, np.uint32), values
         k3 = self._k3
         counts = sorted(Counter(chain.from_iterable(lists)).items())
-        return (
-            np.array([number for number, _ in counts], np.uint32),
-            np.array([(k3 + 1.0) * qtf / (k3 + qtf) for _, qtf in counts], np.float32),
-        )
+        ids, frequencies = [number for number, _ in counts], [qtf for _, qtf in counts]
+        return np.array(ids, np.uint32), _weights(frequencies, k3)
 
     def _resolve(self, text: str, known: dict[str, tuple[int, ...]]) -> list[tuple[int, ...]]:
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise Bm25InputError(
-                "the query is not valid Unicode: lone surrogate "
-                f"{text[error.start]!a} at position {error.start}"
-            ) from None
+        _check_unicode(text)
         forms = self._surface_forms(text)
         found: dict[str, list[int]] = {form: [] for form in forms}
         new = list(found)
@@ -75,3 +67,48 @@ class QueryEncoder:
             known = self._ids = {}
         known.update((form, ids) for form, ids in resolved.items() if len(form) <= LONGEST_FORM)
         return [resolved[form] for form in forms]
+
+
+class WholeQueryEncoder:
+    """Encodes single queries under `multilingual`, by Qdrant's engine: it sees whole texts."""
+
+    def __init__(self, config: Bm25Config) -> None:
+        """Raise `MissingExtraError` if the engine is not installed."""
+        self._k3 = config.k3
+        if self._k3 is None:
+            self._embed = engine_encoder(config, MULTILINGUAL).embed_query
+        else:
+            self._embed = frequency_encoder(config, MULTILINGUAL).embed_document
+
+    def encode(self, text: str) -> tuple[Array, Array]:
+        """Return (indices, values): uint32 ascending and float32."""
+        if not isinstance(text, str):
+            raise _not_a_string(text)
+        _check_unicode(text)
+        try:
+            vector = self._embed(text)
+        except BaseException as error:
+            if not is_panic(error):
+                raise
+            raise Bm25InputError(f"Qdrant's engine fails on the query {text!r:.80}: {error}") from None
+        ids = np.array(vector.indices, np.uint32)
+        if self._k3 is None:
+            return ids, np.array(vector.values, np.float32)
+        return ids, _weights([round(value) for value in vector.values], self._k3)
+
+
+def _weights(frequencies: list[int], k3: float) -> Array:
+    return np.array([(k3 + 1.0) * qtf / (k3 + qtf) for qtf in frequencies], np.float32)
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Bm25InputError(
+            f"the query is not valid Unicode: lone surrogate {text[error.start]!a} at position {error.start}"
+        ) from None
+
+
+def _not_a_string(text: object) -> Bm25InputError:
+    return Bm25InputError(f"a query must be a string, got {type(text).__name__}: {text!r:.80}")

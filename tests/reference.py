@@ -20,7 +20,9 @@ SPACE_BYTES = frozenset(b"\t\n\v\f\r ")
 
 def belongs(byte: int, mode: str) -> bool:
     """Tell whether a byte is part of a surface form."""
-    return byte in WORD_BYTES if mode == "word" else byte not in SPACE_BYTES
+    if mode == "whitespace":
+        return byte not in SPACE_BYTES
+    return byte in WORD_BYTES or (mode == "identifier" and byte == ord("_"))
 
 
 def spans(data: bytes, mode: str) -> list[tuple[int, int]]:
@@ -93,6 +95,12 @@ def document_weight(frequency: int, length: int, k: float, b: float, avg_len: fl
     """Weight of a term: every operation rounds to float64 but the fused one, then once to float32."""
     norm = (1.0 - b) + (b * float(length)) / avg_len
     return to_float32((frequency * (k + 1.0)) / fused_multiply_add(k, norm, float(frequency)))
+
+
+def document_weight_unfused(frequency: int, length: int, k: float, b: float, avg_len: float) -> np.float32:
+    """Weight of a term where every operation rounds to float64 by itself."""
+    norm = (1.0 - b) + (b * float(length)) / avg_len
+    return to_float32((frequency * (k + 1.0)) / (float(frequency) + k * norm))
 
 
 def query_weight(frequency: int, k3: float) -> np.float32:

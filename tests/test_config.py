@@ -15,7 +15,7 @@ from qdrant_client import models
 from bm25 import Bm25Config, Bm25ConfigError
 from bm25.analysis.languages import ALIASES, STEMMER_LANGUAGES, STOPWORD_LANGUAGES
 from bm25.config import StopwordsSet
-from bm25.options import MAX_TOKEN_LEN
+from bm25.options import MAX_TOKEN_LEN, STEMMERS
 from tests.oracle import oracle
 from tests.strategies import examples
 
@@ -32,6 +32,10 @@ DEFAULTS = {
     "min_token_len": None,
     "max_token_len": None,
     "k3": None,
+    "dialect": "qdrant",
+    "filters": [],
+    "synonyms": None,
+    "protected_words": [],
 }
 
 # Option, a value that is not its default, and the value kept.
@@ -63,6 +67,9 @@ OTHERS = [
     ("max_token_len", 0, 0),
     ("k3", 8, 8.0),
     ("k3", 0.0, 0.0),
+    ("tokenizer", "prefix", "prefix"),
+    ("tokenizer", "code", "code"),
+    ("tokenizer", "multilingual", "multilingual"),
 ]
 
 
@@ -172,7 +179,11 @@ def test_numbers_of_other_types(value):
         ("language", "germann", r"language: unknown language 'germann' \(did you mean 'german'\?\)"),
         ("language", "English", "did you mean 'english'"),
         ("language", "klingon", "unknown language 'klingon'.*allowed: arabic, .*turkish"),
-        ("language", "armenian", "unknown language 'armenian'"),
+        ("language", "armenian", "language: armenian has no stopword list.*use stemmer=.*\"armenian\""),
+        ("language", "pl", "language: polish has no stopword list.*use stemmer=.*\"polish\""),
+        ("dialect", "fastembd", r"unknown dialect 'fastembd' \(did you mean 'fastembed'\?\); allowed: qdrant, "),
+        ("dialect", None, "unknown dialect None; allowed: qdrant, fastembed"),
+        ("tokenizer", "multi", "allowed: word, whitespace, prefix, multilingual, code"),
         ("language", "", "unknown language ''"),
         ("language", None, "unknown language None"),
         ("language", ["german"], r"unknown language \['german'\]"),
@@ -313,7 +324,41 @@ PINNED = [
     ({"b": 0.5}, "c5499ae1f27b79ef2fb93b8d8b06a473", "6c52bf84c8040dd09bbbfb776f8a5675"),
     ({"avg_len": 100.0}, "c5499ae1f27b79ef2fb93b8d8b06a473", "0019543771637d7d4fdbb7ffc4b452cf"),
     ({"k3": 8.0}, "c5499ae1f27b79ef2fb93b8d8b06a473", "34941cb64e20455a79bf5fa30b32fa87"),
-]
+    ({"tokenizer": "prefix"}, "7cba8c2adb4800d8554f2f8535f536bf", "764af34874b5e12a78aaa87dca32b0dd"),
+    (
+        {"tokenizer": "prefix", "min_token_len": 3, "max_token_len": 8},
+        "27de7c4e43731e5aae06d62dc12417ab",
+        "14757fbeee9bcd9124cd3fc5e267ff40",
+    ),
+    ({"tokenizer": "code"}, "346c086909ccd631840ffce4461a4e12", "0df3d87abe63b968e3da3216e0388ef4"),
+    ({"tokenizer": "multilingual"}, "f5f606697726b41c2b952bab8b27127d", "e0e07cfc7f807fc415693ca1c7161b9b"),
+    ({"dialect": "fastembed"}, "0b77b354bdcb40224472f8c74f3a13ec", "9cf866e7841ff29eb57782287d3e0fb0"),
+    (
+        {"dialect": "fastembed", "language": "german", "max_token_len": 20},
+        "95a6fce4bc5c1b51dc580d86587bf2cf",
+        "48d20271ccf49037e6a08326ad7fe663",
+    ),
+    (
+        {"dialect": "fastembed", "stemmer": {"type": "none"}},
+        "708b30f160da201b1e0b163b29a6e8f0",
+        "31708cb1075859e2a024072a4e9081ac",
+    ),
+    (
+        {"synonyms": {"tv": ["television"], "É": ["e", "x"]}},
+        "9c6c02945ed5ef2f1845f21d0e2fd23e",
+        "112a8de4cbb6704cb75052d58587c80e",
+    ),
+    (
+        {"protected_words": ["news", "Ämter"]},
+        "07159ef64ef9d995a8a6be677a67f7bd",
+        "fb5340b95852ad3861440483f4c2ac4d",
+    ),
+    (
+        {"stemmer": {"type": "snowball", "language": "polish"}, "stopwords": {}},
+        "ff14268f90fbb8acd08e845a7a1afa9a",
+        "bf87d87f349c4369b404cc8c993f3edc",
+    ),
+]  # those of plug-ins are in test_options.py
 
 
 @pytest.mark.parametrize(("options", "analysis", "vectors"), PINNED)
@@ -365,7 +410,13 @@ def test_case_of_custom_stopwords_matters_without_lowercase():
             "b": st.floats(0, 1),
             "avg_len": st.floats(1e-3, 1e6),
             "k3": st.none() | st.floats(0, 100),
-            "tokenizer": st.sampled_from(["word", "whitespace"]),
+            "tokenizer": st.sampled_from(["word", "whitespace", "prefix", "code"]),
+            "synonyms": st.dictionaries(
+                st.sampled_from(["a", "É", "tv"]),
+                st.lists(st.sampled_from(["b", "c", "É"]), min_size=1, max_size=3).map(tuple) | st.just("x"),
+                max_size=2,
+            ),
+            "protected_words": st.lists(st.sampled_from(["a", "b", "Running"]), max_size=3),
             "language": st.sampled_from([*STOPWORD_LANGUAGES, "de", "en"]),
             "lowercase": st.booleans(),
             "ascii_folding": st.booleans(),
@@ -379,7 +430,7 @@ def test_case_of_custom_stopwords_matters_without_lowercase():
                 },
             ),
             "stemmer": st.just({"type": "none"})
-            | st.sampled_from(STEMMER_LANGUAGES).map(lambda name: {"type": "snowball", "language": name}),
+            | st.sampled_from(STEMMERS).map(lambda name: {"type": "snowball", "language": name}),
             "min_token_len": st.none() | st.integers(0, 4),
             "max_token_len": st.none() | st.integers(4, 40),
         },

@@ -32,8 +32,8 @@ class Analysis(NamedTuple):
 
 
 def roles_differ(config: Bm25Config) -> bool:
-    """Tell whether documents and queries may map a surface form to different terms."""
-    return config.tokenizer in ("prefix", "whitespace")
+    """Tell whether documents and queries may map a surface form to different terms, or are counted apart."""
+    return config.tokenizer in ("prefix", "whitespace", "multilingual")
 
 
 class Analyzer:
@@ -79,6 +79,8 @@ class Analyzer:
         found: list[steps.TokenStep] = [
             steps.Filter(plugins.find(item["name"], item["version"])) for item in config.filters
         ]
+        if config.tokenizer == "multilingual":
+            found.append(steps.Spaces())
         if stopword_lists := self._stopword_lists():
             found.append(steps.Stopwords(stopword_lists))
         if config.synonyms:

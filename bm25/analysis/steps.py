@@ -13,12 +13,13 @@ from itertools import chain, compress, repeat
 from typing import Protocol
 
 from bm25.analysis import unicode
+from bm25.analysis.multilingual import SPACE
 from bm25.analysis.stemming import Stemmer
 from bm25.plugins import Plugin
 
 __all__ = [
-    "Filter", "Fold", "Lengths", "Lowercase", "LowercaseFastEmbed", "Prefixes", "Stem", "StemByPlugin",
-    "Stopwords", "Synonyms", "TextStep", "TokenStep", "Tokens",
+    "Filter", "Fold", "Lengths", "Lowercase", "LowercaseFastEmbed", "Prefixes", "Spaces", "Stem",
+    "StemByPlugin", "Stopwords", "Synonyms", "TextStep", "TokenStep", "Tokens",
 ]  # fmt: skip
 
 Tokens = tuple[list[str], Sequence[int]]
@@ -91,6 +92,20 @@ class Filter:
     def reason(self, token: str) -> str:
         """Name the plug-in."""
         return f"plug-in {self._plugin.name!r}, version {self._plugin.version!r}"
+
+
+class Spaces:
+    """Gives words of the tokenizer `multilingual` the spaces that stand within them."""
+
+    name = "spaces"
+
+    def __call__(self, tokens: list[str], owners: Sequence[int]) -> Tokens:
+        """Return the tokens with spaces in the place of their stand-in."""
+        return [token.replace(SPACE, " ") for token in tokens], owners
+
+    def reason(self, token: str) -> str:
+        """Say where the space comes from."""
+        return "a no-break space"
 
 
 class Stopwords:
@@ -194,8 +209,8 @@ class Lengths:
     def reason(self, token: str) -> str:
         """Name the limit."""
         if len(token) < self._shortest:
-            return f"{len(token)} characters, at least {self._shortest} are wanted"
-        return f"{len(token)} characters, at most {self._longest} are allowed"
+            return f"{_characters(token)}, at least {self._shortest} are wanted"
+        return f"{_characters(token)}, at most {self._longest} are allowed"
 
 
 class Prefixes:
@@ -224,10 +239,14 @@ class Prefixes:
         """Say which prefixes are taken."""
         longest = "the whole word" if self._longest is None else f"{self._longest} characters"
         if len(token) < self._shortest:
-            return f"{len(token)} characters, a prefix has at least {self._shortest}"
+            return f"{_characters(token)}, a prefix has at least {self._shortest}"
         if self._longest_only:
             return f"the longest prefix, up to {longest}"
         return f"prefixes from {self._shortest} characters to {longest}"
+
+
+def _characters(token: str) -> str:
+    return "1 character" if len(token) == 1 else f"{len(token)} characters"
 
 
 def _keep(flags: list[bool], tokens: list[str], owners: Sequence[int]) -> Tokens:

@@ -13,7 +13,8 @@ from functools import partial
 from typing import NamedTuple
 
 from bm25 import plugins
-from bm25.analysis.code import split_identifiers
+from bm25.analysis.code import DIGITS, split_identifiers
+from bm25.analysis.multilingual import split_words
 from bm25.analysis.unicode import separators_beyond_ascii
 from bm25.config import Bm25Config
 from bm25.plugins import Plugin
@@ -24,6 +25,7 @@ SURFACE_FORMS = {
     "word": re.compile("[0-9A-Za-z\x80-\U0010ffff]+"),
     "identifier": re.compile("[0-9A-Z_a-z\x80-\U0010ffff]+"),
     "whitespace": re.compile("[^\t\n\v\f\r ]+"),
+    "multilingual": re.compile(r"[^\0\t\n\r !-#%-/:;?@\[-\]_`{}]+"),
 }
 """Surface forms by kind, for one text at a time. The kernels find the same ones."""
 
@@ -36,29 +38,36 @@ class Tokenizer(NamedTuple):
         forms: the kind of surface form, a key of `SURFACE_FORMS`.
         split: from surface forms, one a line, to lines of tokens separated by spaces. Tokens keep the
             characters of the text: folding and lowercasing come later.
-        pieces: how the text of a form is bounded, as `split` but without the rules that take a bounded piece
-            apart; the two are one where there are no such rules.
+        spans: from one surface form to the (start, end) of its parts between separators, which is all there
+            is to `split` but the rules that take such a part apart.
+        reason: says what those rules do with a part.
     """
 
     name: str
     forms: str
     split: Callable[[str], str]
-    pieces: Callable[[str], str]
+    spans: Callable[[str], list[tuple[int, int]]]
+    reason: Callable[[str], str] = lambda _: "taken as it is"
 
 
 def tokenizer(config: Bm25Config) -> Tokenizer:
-    """Return the tokenizer of a configuration that works on surface forms (all but `multilingual`)."""
+    """Return the tokenizer of a configuration; `multilingual` as far as it works on surface forms."""
     if isinstance(config.tokenizer, Mapping):
         plugin = plugins.find(config.tokenizer["name"], config.tokenizer["version"])
-        return Tokenizer(plugin.name, "whitespace", partial(_split_by_plugin, plugin), _at_whitespace)
+        split = partial(_split_by_plugin, plugin)
+        return Tokenizer(
+            plugin.name, "whitespace", split, _whitespace_spans, partial(_reason_of_plugin, plugin)
+        )
     if config.dialect == "fastembed":
-        return Tokenizer("word", "identifier", _at_fastembed_separators, _at_fastembed_separators)
+        return Tokenizer("word", "identifier", _at_fastembed_separators, _fastembed_spans)
     if config.tokenizer == "code":
         split = partial(_split_code, wholes=config.lowercase)
-        return Tokenizer("code", "identifier", split, _at_word_separators)
+        return Tokenizer("code", "identifier", split, _word_spans, _reason_of_code)
+    if config.tokenizer == "multilingual":
+        return Tokenizer("multilingual", "multilingual", split_words, _word_spans)
     if config.tokenizer == "whitespace":
-        return Tokenizer("whitespace", "whitespace", _at_whitespace, _at_whitespace)
-    return Tokenizer(config.tokenizer, "word", _at_word_separators, _at_word_separators)
+        return Tokenizer("whitespace", "whitespace", _at_whitespace, _whitespace_spans)
+    return Tokenizer(config.tokenizer, "word", _at_word_separators, _word_spans)
 
 
 def _at_word_separators(text: str) -> str:
@@ -86,3 +95,32 @@ def _split_by_plugin(plugin: Plugin, text: str) -> str:
     return "\n".join(
         [" ".join([token for piece in line.split(" ") if piece for token in plugin(piece)]) for line in lines]
     )
+
+
+def _word_spans(form: str) -> list[tuple[int, int]]:
+    return [(0, len(form))] if form.isascii() else _between(separators_beyond_ascii("word"), form)
+
+
+def _whitespace_spans(form: str) -> list[tuple[int, int]]:
+    return [(0, len(form))] if form.isascii() else _between(separators_beyond_ascii("whitespace"), form)
+
+
+def _fastembed_spans(form: str) -> list[tuple[int, int]]:
+    return [(0, len(form))] if form.isascii() else _between(_FASTEMBED_SEPARATORS, form)
+
+
+def _between(separators: re.Pattern[str], form: str) -> list[tuple[int, int]]:
+    found = [separator.span() for separator in separators.finditer(form)]
+    starts = [0, *(end for _, end in found)]
+    ends = [*(start for start, _ in found), len(form)]
+    return [(start, end) for start, end in zip(starts, ends, strict=True) if start < end]
+
+
+def _reason_of_code(identifier: str) -> str:
+    if not identifier.strip("_"):
+        return "underscores only"
+    return "number without underscores" if identifier[0] in DIGITS else "parts of an identifier"
+
+
+def _reason_of_plugin(plugin: Plugin, _: str) -> str:
+    return f"plug-in {plugin.name!r}, version {plugin.version!r}"

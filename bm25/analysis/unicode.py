@@ -19,11 +19,14 @@ from typing import Literal, NamedTuple
 
 __all__ = [
     "alphanumeric_ranges",
+    "character_class",
     "fold",
     "lower",
+    "non_letter_class",
     "numeric_class",
     "separators_beyond_ascii",
     "uppercase_class",
+    "whitespace_characters",
     "whitespace_ranges",
 ]
 
@@ -54,14 +57,25 @@ def whitespace_ranges() -> Ranges:
     return _tables().whitespace
 
 
+@cache
+def whitespace_characters() -> frozenset[str]:
+    """The characters at which the `whitespace` tokenizer splits."""
+    return _chars(whitespace_ranges())
+
+
 def uppercase_class() -> str:
     """The inside of a character class: what begins a part of an identifier under `code`."""
-    return _class(_tables().uppercase)
+    return character_class(_tables().uppercase)
 
 
 def numeric_class() -> str:
     """The inside of a character class: alphanumeric, and neither uppercase nor a letter, under `code`."""
-    return _class(_tables().numeric)
+    return character_class(_tables().numeric)
+
+
+def non_letter_class() -> str:
+    """The inside of a character class: all that is not alphabetic."""
+    return character_class(_complement(alphanumeric_ranges())) + numeric_class()
 
 
 def separators_beyond_ascii(split: Literal["word", "whitespace"]) -> re.Pattern[str]:
@@ -81,15 +95,15 @@ def _word_separators() -> re.Pattern[str]:
     beyond_ascii = _split(_complement(alphanumeric_ranges()), at=0x80)[1]
     plane_0, later = _split(beyond_ascii, at=0x10000)
     largest_first = sorted(later, key=lambda r: r[0] - r[1])  # emoji are in one of the largest
-    probable = f"[{_class(plane_0)}{_class([(0x10000, _LAST)])}]"
-    later_alphanumeric = f"[^{_class([(0, 0xFFFF)])}{_class(largest_first)}]"
+    probable = f"[{character_class(plane_0)}{character_class([(0x10000, _LAST)])}]"
+    later_alphanumeric = f"[^{character_class([(0, 0xFFFF)])}{character_class(largest_first)}]"
     separator = f"{probable}(?<!{later_alphanumeric})"
     return re.compile(f"{separator}(?:{separator})*")
 
 
 @cache
 def _whitespace() -> re.Pattern[str]:
-    whitespace = f"[{_class(_split(whitespace_ranges(), at=0x80)[1])}]"
+    whitespace = f"[{character_class(_split(whitespace_ranges(), at=0x80)[1])}]"
     return re.compile(f"{whitespace}{whitespace}*")
 
 
@@ -170,7 +184,7 @@ def _merged(code_points: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _class(ranges: Iterable[tuple[int, int]]) -> str:
+def character_class(ranges: Iterable[tuple[int, int]]) -> str:
     """The inside of a character class."""
     return "".join(rf"\U{first:08x}-\U{last:08x}" for first, last in ranges)
 
@@ -181,14 +195,14 @@ def _chars(ranges: Ranges) -> frozenset[str]:
 
 @cache
 def _foldable_pattern() -> re.Pattern[str]:
-    return re.compile(f"[{_class(_merged(map(ord, _tables().ascii_folding)))}]")
+    return re.compile(f"[{character_class(_merged(map(ord, _tables().ascii_folding)))}]")
 
 
 @cache
 def _sigma_not_medial() -> re.Pattern[str]:
     """A capital sigma that no cased character follows, case-ignorable ones not counted."""
     tables = _tables()
-    return re.compile(f"Σ(?![{_class(tables.case_ignorable)}]*[{_class(tables.cased)}])")
+    return re.compile(f"Σ(?![{character_class(tables.case_ignorable)}]*[{character_class(tables.cased)}])")
 
 
 def _lower_sigma(match: re.Match[str]) -> str:
@@ -215,4 +229,4 @@ def _deviant_pattern() -> re.Pattern[str] | None:
     blocks = ("".join(map(chr, range(first, first + 256))) for first in range(0, 0x20000, 256))
     changed = {char for block in blocks if block.lower() != block for char in block if char.lower() != char}
     deviant = sorted(c for c in changed.union(lowercase) if c.lower() != lowercase.get(c, c))
-    return re.compile(f"([{_class(_merged(map(ord, deviant)))}])") if deviant else None
+    return re.compile(f"([{character_class(_merged(map(ord, deviant)))}])") if deviant else None

@@ -7,13 +7,15 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bm25.cli.options import (
-    add_config_arguments,
-    config_from_arguments,
-    describe_config,
-    positive,
-    split_names,
+from bm25.cli.inputs import (
+    Progress,
+    add_input_arguments,
+    add_reading_arguments,
+    check_inputs,
+    report_skipped,
+    size,
 )
+from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config, split_names
 from bm25.errors import Bm25ConfigError, Bm25InputError
 
 if TYPE_CHECKING:
@@ -55,13 +57,7 @@ def add_parser(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "input",
-        nargs="+",
-        metavar="INPUT",
-        help="jsonl, csv, tsv, txt, parquet or arrow file, the text formats also as .gz, .zst or .bz2; "
-        "- for stdin; several must have the same columns",
-    )
+    add_input_arguments(parser)
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help=".parquet, .arrow, .arrows or -")
     parser.add_argument("--text-column", default="text", metavar="NAME", help="column to encode (text)")
     parser.add_argument("--vector-column", default="vector", metavar="NAME", help="column to add (vector)")
@@ -77,30 +73,9 @@ def add_parser(commands: Any) -> None:
         default="document",
         help="what the texts are (default: document)",
     )
-    parser.add_argument("--format", metavar="NAME", help="input format, where the name does not tell")
     parser.add_argument("--output-format", metavar="NAME", help="parquet, arrow or arrows")
     parser.add_argument("--compression", metavar="NAME", help="of the output: zstd, lz4, snappy, none, ...")
-    parser.add_argument(
-        "--on-error",
-        choices=("raise", "skip"),
-        default="raise",
-        help="stop at a broken line, or skip and count it (default: raise)",
-    )
-    parser.add_argument(
-        "--threads", type=positive, metavar="N", help="threads that encode (default: all cores)"
-    )
-    parser.add_argument(
-        "--batch-bytes",
-        type=_batch_bytes,
-        metavar="N",
-        help="bytes of input a batch (4 MiB, less for more than 8 threads)",
-    )
-    parser.add_argument(
-        "--progress",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="default: only on a terminal",
-    )
+    add_reading_arguments(parser)
     add_config_arguments(parser)
     parser.set_defaults(run=run)
 
@@ -154,7 +129,7 @@ class _Job:
 
         args = self._args
         # Empty shards are common, and say nothing of the columns.
-        leading = next((i for i, path in enumerate(args.input) if _size(path) != 0), 0)
+        leading = next((i for i, path in enumerate(args.input) if size(path) != 0), 0)
         with self._open(args.input[leading], None) as first:
             kept = _kept_columns(args, first)
             schema = _output_schema(args, first.schema, kept)
@@ -167,7 +142,7 @@ class _Job:
                     inputs=[path for path in args.input if path != "-"],
                 ) as output,
                 BackgroundWriter(output.write) as writer,
-                _Progress(args) as progress,
+                Progress(args, "encode") as progress,
             ):
                 for i, path in enumerate(args.input):
                     if i == leading:
@@ -212,11 +187,7 @@ class _Job:
             self._put(pending.popleft().result(), writer)
         self._bytes_done += reader.bytes_read
         self._skipped += reader.skipped.count
-        for message in reader.skipped.messages:
-            print(f"bm25: skipped: {message}", file=sys.stderr)
-        if reader.skipped.count > len(reader.skipped.messages):
-            more = reader.skipped.count - len(reader.skipped.messages)
-            print(f"bm25: skipped: {more:,} more lines of {reader.name}", file=sys.stderr)
+        report_skipped(reader)
 
     def _encode_batch(self, batch: pa.RecordBatch, schema: pa.Schema, kept: list[str]) -> _Encoded:
         import pyarrow as pa
@@ -248,18 +219,11 @@ class _Job:
 
 
 def _check_paths(args: argparse.Namespace) -> None:
-    import os
-
     if args.output == "-" and sys.stdout.isatty():
         raise Bm25ConfigError(
             "-o - writes binary data, and standard output is a terminal; pipe it, or name a file"
         )
-    if args.input.count("-") > 1:
-        raise Bm25ConfigError("standard input (-) can be read only once")
-    # Not after hours of encoding the files before it.
-    for path in args.input:
-        if path != "-" and not os.path.exists(path):
-            raise Bm25InputError(f"{path}: no such file")
+    check_inputs(args.input)
 
 
 def _kept_columns(args: argparse.Namespace, reader: InputReader) -> list[str]:
@@ -287,49 +251,8 @@ def _output_schema(args: argparse.Namespace, schema: pa.Schema, kept: list[str])
     return pa.schema([*(schema.field(name) for name in kept), (args.vector_column, TYPE)])
 
 
-class _Progress:
-    """A bar on stderr, called with the number of bytes read so far."""
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        self._bar: Any = None
-        if args.progress or (args.progress is None and sys.stderr.isatty()):
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=_total_bytes(args.input), unit="B", unit_scale=True, desc="encode")
-
-    def __call__(self, bytes_read: int) -> None:
-        if self._bar is not None:
-            self._bar.update(bytes_read - self._bar.n)
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _size(path: str) -> int | None:
-    """Return the size of a plain file, None for anything else."""
-    import os
-
-    return os.path.getsize(path) if path != "-" and os.path.isfile(path) else None
-
-
-def _total_bytes(paths: list[str]) -> int | None:
-    sizes = [_size(path) for path in paths]
-    return None if None in sizes else sum(size or 0 for size in sizes)
-
-
 def _block_bytes(threads: int) -> int:
     """Return the bytes of input a batch: smaller batches where more of them are under way."""
     from bm25.files.reader import DEFAULT_BLOCK_BYTES
 
     return max(_SMALLEST_BLOCK, min(DEFAULT_BLOCK_BYTES, _PENDING_BYTES // (_PENDING * threads)))
-
-
-def _batch_bytes(text: str) -> int:
-    value = int(text)
-    if not 1024 <= value <= 1 << 28:
-        raise argparse.ArgumentTypeError(f"must be from 1024 to {1 << 28}, got {value}")
-    return value

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, TextIO
 
-from bm25.cli import demo, encode, query, warmup
-from bm25.errors import Bm25ConfigError, Bm25Error
+from bm25.cli import analyze, demo, encode, query, verify, warmup
+from bm25.errors import Bm25ConfigError, Bm25ConfigWarning, Bm25Error
 
 __all__ = ["main"]
 
@@ -35,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from bm25.cli.interrupts import Terminated, interruptible
 
     try:
-        with interruptible():
+        with interruptible(), _warnings_in_one_line():
             args.run(args)
             sys.stdout.flush()
     except KeyboardInterrupt:
@@ -61,6 +63,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             _silence_stdout()
         return 1
     return 0
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print each warning about options once, as errors are printed."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        print(f"bm25: warning: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", Bm25ConfigWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _silence_stdout() -> None:
@@ -90,6 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (encode, query, demo, warmup):
+    for command in (encode, query, analyze, verify, demo, warmup):
         command.add_parser(commands)
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bm25.errors import Bm25ConfigError
@@ -23,7 +24,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         "'tuned' (k 1.5, b 0.75, k3 8), which ranks better on most collections; --preset qdrant gives\n"
         "exactly the vectors that Qdrant computes itself (k 1.2, b 0.75, query weights 1).",
     )
-    group.add_argument("--preset", choices=PRESETS, help="options to start from (default: tuned)")
+    group.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="options to start from (default: tuned; under --dialect fastembed: qdrant)",
+    )
     group.add_argument(
         "--config",
         metavar="FILE",
@@ -34,7 +39,11 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--b", type=float, metavar="X", help="normalisation by length, from 0 to 1")
     group.add_argument("--avg-len", type=float, metavar="X", help="mean document length in tokens (256)")
     group.add_argument("--k3", type=float, metavar="X", help="weight of repeated query terms")
-    group.add_argument("--tokenizer", metavar="NAME", help="word (default) or whitespace")
+    group.add_argument(
+        "--tokenizer",
+        metavar="NAME",
+        help="word (default), whitespace, prefix, multilingual, code, or plugin:NAME",
+    )
     group.add_argument(
         "--lowercase", action=argparse.BooleanOptionalAction, default=None, help="default: lowercase"
     )
@@ -46,9 +55,27 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         "--stopword", action="append", metavar="WORD", help="a further stopword; may be repeated"
     )
     group.add_argument("--no-stopwords", action="store_true", help="no list; --stopword still counts")
-    group.add_argument("--stemmer", metavar="LANG|none", help="stemmer of another language, or none")
+    group.add_argument("--stemmer", metavar="NAME", help="stemmer of another language, none, or plugin:NAME")
     group.add_argument("--min-token-len", type=int, metavar="N", help="drop shorter tokens")
     group.add_argument("--max-token-len", type=int, metavar="N", help="drop longer tokens")
+    group.add_argument(
+        "--dialect",
+        metavar="NAME",
+        help="qdrant (default), or fastembed for collections that FastEmbed filled",
+    )
+    group.add_argument(
+        "--synonyms", metavar="FILE", help='rules, one a line: "car, auto" or "tv => television"'
+    )
+    group.add_argument("--protected-words", metavar="FILE", help="words that are not stemmed, one a line")
+    group.add_argument(
+        "--filter", action="append", metavar="NAME", help="a plug-in for lowercased tokens; may be repeated"
+    )
+    group.add_argument(
+        "--plugins",
+        action="append",
+        metavar="MODULE",
+        help="import a Python module that registers plug-ins; may be repeated",
+    )
 
 
 def config_from_arguments(args: argparse.Namespace) -> Bm25Config:
@@ -57,31 +84,41 @@ def config_from_arguments(args: argparse.Namespace) -> Bm25Config:
     Raises `Bm25ConfigError` where they contradict each other or a value is not allowed.
     """
     from bm25.config import Bm25Config
+    from bm25.wordlists import read_synonyms, read_words
 
     if args.config and args.preset:
         raise Bm25ConfigError(
             "--config and --preset exclude each other: a file holds all options; "
             "put k, b and k3 into it, or give them as flags"
         )
+    _import_plugins(args.plugins or ())
     options: dict[str, Any] = _read(args.config) if args.config else {}
     options |= _scalars(args)
     _add_stopwords(options, args)
     if args.stemmer is not None:
-        options["stemmer"] = (
-            {"type": "none"} if args.stemmer == "none" else {"type": "snowball", "language": args.stemmer}
-        )
-    if args.config or args.preset == "qdrant":
+        options["stemmer"] = _stemmer(args.stemmer)
+    if plugin := _plugin(args.tokenizer):
+        options["tokenizer"] = plugin
+    if args.filter:
+        options["filters"] = [{"type": "plugin", "name": name} for name in args.filter]
+    if args.synonyms:
+        options["synonyms"] = read_synonyms(args.synonyms)
+    if args.protected_words:
+        options["protected_words"] = read_words(args.protected_words)
+    if args.config or _preset(args) == "qdrant":
         return Bm25Config.from_dict(options)
     return Bm25Config.tuned(**options)
 
 
 def describe_config(args: argparse.Namespace, config: Bm25Config) -> str:
     """Return the preset or file and the options that decide most, for a summary line."""
-    origin = args.config or f"preset {args.preset or PRESETS[0]}"
+    origin = args.config or f"preset {_preset(args)}"
     weight = "none" if config.k3 is None else f"{config.k3:g}"
+    tokenizer = config.tokenizer if isinstance(config.tokenizer, str) else config.tokenizer["name"]
+    dialect = "" if config.dialect == "qdrant" else f", dialect {config.dialect}"
     return (
         f"{origin}: k {config.k:g}, b {config.b:g}, k3 {weight}, avg_len {config.avg_len:g}, "
-        f"language {config.language}, tokenizer {config.tokenizer}"
+        f"language {config.language}, tokenizer {tokenizer}{dialect}"
     )
 
 
@@ -116,9 +153,44 @@ def _scalars(args: argparse.Namespace) -> dict[str, Any]:
         "ascii_folding",
         "min_token_len",
         "max_token_len",
+        "dialect",
     )
     given = {name: getattr(args, name) for name in names}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _preset(args: argparse.Namespace) -> str:
+    # Who names FastEmbed's dialect wants what FastEmbed gives.
+    return args.preset or ("qdrant" if args.dialect == "fastembed" else "tuned")
+
+
+def _stemmer(name: str) -> dict[str, str]:
+    if name == "none":
+        return {"type": "none"}
+    return _plugin(name) or {"type": "snowball", "language": name}
+
+
+def _plugin(name: str | None) -> dict[str, str] | None:
+    """Return the plug-in that "plugin:NAME" stands for."""
+    prefix = "plugin:"
+    return {"type": "plugin", "name": name[len(prefix) :]} if name and name.startswith(prefix) else None
+
+
+def _import_plugins(modules: Sequence[str]) -> None:
+    import importlib
+    import os
+    import sys
+
+    # The command is a script of its own, so Python does not look into the current folder by itself.
+    if modules and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:
+            raise Bm25ConfigError(
+                f"--plugins {module}: cannot be imported: {type(error).__name__}: {error}"
+            ) from error
 
 
 def _add_stopwords(options: dict[str, Any], args: argparse.Namespace) -> None:
@@ -136,9 +208,13 @@ def _add_stopwords(options: dict[str, Any], args: argparse.Namespace) -> None:
 
 def _current_stopwords(options: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Return the languages and own words that the options so far stand for."""
+    import warnings
+
     from bm25.config import Bm25Config
 
-    so_far = Bm25Config.from_dict(options)
+    with warnings.catch_warnings():  # about options that are not complete yet
+        warnings.simplefilter("ignore")
+        so_far = Bm25Config.from_dict(options)
     return list(so_far.stopword_languages), list(so_far.custom_stopwords)
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable
 from typing import Any
 
 from bm25.cli.options import add_config_arguments, config_from_arguments
-from bm25.errors import Bm25ConfigError, Bm25InputError
+from bm25.cli.texts import texts
 
 __all__ = ["add_parser", "run"]
 
@@ -42,33 +40,13 @@ def run(args: argparse.Namespace) -> None:
     import json
 
     config = config_from_arguments(args)
-    if not args.text and sys.stdin.isatty():
-        raise Bm25ConfigError('no text: give one, as in bm25 query "how do I parse a date", or pipe lines in')
+    questions = texts(args.text, 'bm25 query "how do I parse a date"')
 
     from bm25 import Bm25Encoder
 
     encoder = Bm25Encoder(config)
-    for text in args.text or _lines():
-        indices, values = encoder.encode_query(_require_unicode(text))
+    for text in questions:
+        indices, values = encoder.encode_query(text)
         # A float32 prints as the shortest decimal that reads back to it, not as its float64 neighbour.
         numbers = [float(str(value)) for value in values]
         print(json.dumps({"indices": indices.tolist(), "values": numbers}), flush=not args.text)
-
-
-def _lines() -> Iterable[str]:
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        try:
-            yield line.decode().rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise Bm25InputError(f"standard input: line {number}: not valid UTF-8") from None
-
-
-def _require_unicode(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        # Arguments that are not valid in the locale's encoding arrive with lone surrogates.
-        raise Bm25InputError(
-            f"the text {text!r} is not valid Unicode; is the terminal set to UTF-8?"
-        ) from None
-    return text

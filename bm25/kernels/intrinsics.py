@@ -9,6 +9,7 @@ processor's instructions: LLVM lowers them to AVX-512, AVX2, SSE2 or NEON.
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from numba.extending import intrinsic
 
 __all__ = [
     "count_trailing_zeros", "fused_multiply_add", "load64", "load_acquire", "prefetch",
-    "store64", "store_release", "token_mask_identifier", "token_mask_whitespace", "token_mask_word",
+    "store64", "store_release", "token_mask_identifier", "token_mask_multilingual",
+    "token_mask_whitespace", "token_mask_word",
 ]  # fmt: skip
 
 U64 = np.uint64
@@ -63,6 +65,21 @@ def _classify_word(builder: Any, block: Any, splat: Any) -> Any:
 def _classify_identifier(builder: Any, block: Any, splat: Any) -> Any:
     underscore = builder.icmp_unsigned("==", block, splat(ord("_")))
     return builder.or_(_classify_word(builder, block, splat), underscore)
+
+
+MULTILINGUAL_SEPARATORS = (
+    (0x00, 0x00), (0x09, 0x0A), (0x0D, 0x0D), (0x20, 0x23), (0x25, 0x2F), (0x3A, 0x3B), (0x3F, 0x40),
+    (0x5B, 0x5D), (0x5F, 0x60), (0x7B, 0x7B), (0x7D, 0x7D),
+)  # fmt: skip
+"""ASCII separators of the `multilingual` tokenizer, as (first, last)."""
+
+
+def _classify_multilingual(builder: Any, block: Any, splat: Any) -> Any:
+    separators = [
+        builder.icmp_unsigned("<", builder.sub(block, splat(first)), splat(last - first + 1))
+        for first, last in MULTILINGUAL_SEPARATORS
+    ]
+    return builder.not_(reduce(builder.or_, separators))
 
 
 def _classify_whitespace(builder: Any, block: Any, splat: Any) -> Any:
@@ -169,6 +186,12 @@ def _python_token_mask_identifier(data: Any, start: int) -> Any:
     return _python_mask(data, start, lambda byte: byte >= 0x80 or chr(byte).isalnum() or byte == ord("_"))
 
 
+def _python_token_mask_multilingual(data: Any, start: int) -> Any:
+    return _python_mask(
+        data, start, lambda byte: not any(first <= byte <= last for first, last in MULTILINGUAL_SEPARATORS)
+    )
+
+
 def _python_token_mask_whitespace(data: Any, start: int) -> Any:
     return _python_mask(data, start, lambda byte: byte not in b" \t\n\v\f\r")
 
@@ -206,6 +229,7 @@ if config.DISABLE_JIT:
     store64 = _python_store64
     token_mask_word = _python_token_mask_word
     token_mask_identifier = _python_token_mask_identifier
+    token_mask_multilingual = _python_token_mask_multilingual
     token_mask_whitespace = _python_token_mask_whitespace
     count_trailing_zeros = _python_count_trailing_zeros
     prefetch = _python_prefetch
@@ -217,6 +241,7 @@ else:
     store64 = _store64
     token_mask_word = _mask_intrinsic(_classify_word)
     token_mask_identifier = _mask_intrinsic(_classify_identifier)
+    token_mask_multilingual = _mask_intrinsic(_classify_multilingual)
     token_mask_whitespace = _mask_intrinsic(_classify_whitespace)
     count_trailing_zeros = _count_trailing_zeros
     prefetch = _prefetch

@@ -10,6 +10,7 @@ from bm25.kernels.intrinsics import (
     prefetch,
     store64,
     token_mask_identifier,
+    token_mask_multilingual,
     token_mask_whitespace,
     token_mask_word,
 )
@@ -26,11 +27,16 @@ from bm25.kernels.table import (
 )
 
 __all__ = [
-    "BATCH", "IDENTIFIER", "NEEDED", "NEW_BYTES", "NEW_FORMS", "PADDING", "POSITION", "STATE", "WHITESPACE",
-    "WORD", "scan",
+    "BATCH", "IDENTIFIER", "MULTILINGUAL", "NEEDED", "NEW_BYTES", "NEW_FORMS", "PADDING", "POSITION",
+    "STATE", "WHITESPACE", "WORD", "scan",
 ]  # fmt: skip
 
-WORD, WHITESPACE, IDENTIFIER = 0, 1, 2  # which ASCII bytes belong to a token; bytes beyond ASCII always do
+WORD, WHITESPACE, IDENTIFIER, MULTILINGUAL = (
+    0,
+    1,
+    2,
+    3,
+)  # which ASCII bytes belong to a token; bytes beyond ASCII always do
 
 PADDING = 64  # bytes that must be readable beyond the end of every text
 BATCH = 1024  # tokens whose table entries are fetched while the next tokens are found
@@ -61,8 +67,10 @@ def boundaries(data, position, end, mode, open_token, starts, ends):
             inside = token_mask_word(data, position)
         elif mode == WHITESPACE:
             inside = token_mask_whitespace(data, position)
-        else:
+        elif mode == IDENTIFIER:
             inside = token_mask_identifier(data, position)
+        else:
+            inside = token_mask_multilingual(data, position)
         left = end - position
         if left < 64:
             inside &= (U64(1) << U64(left)) - U64(1)
@@ -123,7 +131,7 @@ def scan(
 
     Args:
         data: uint8; text i is data[starts[i]:ends[i]] (int64), readable `PADDING` bytes beyond it.
-        mode: `WORD`, `WHITESPACE` or `IDENTIFIER`.
+        mode: `WORD`, `WHITESPACE`, `IDENTIFIER` or `MULTILINGUAL`.
         table, shift, arena: the table of surface forms, see `table`.
         references: uint32 out, one for each token that is not dropped; there is room for all.
         reference_ends: int64 out, one for each text: where its references end.

@@ -18,6 +18,11 @@ def mask_word(data, start):
 
 
 @numba.njit
+def mask_identifier(data, start):
+    return intrinsics.token_mask_identifier(data, start)
+
+
+@numba.njit
 def mask_whitespace(data, start):
     return intrinsics.token_mask_whitespace(data, start)
 
@@ -46,6 +51,7 @@ def store_then_load(array, index, value):
 
 MASKS = {
     "word": [mask_word, intrinsics._python_token_mask_word],
+    "identifier": [mask_identifier, intrinsics._python_token_mask_identifier],
     "whitespace": [mask_whitespace, intrinsics._python_token_mask_whitespace],
 }
 PAIRS = [(mode, mask) for mode, masks in MASKS.items() for mask in masks]

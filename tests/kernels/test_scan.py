@@ -10,9 +10,9 @@ from tests.conftest import REDUCED
 from tests.kernels.helpers import Numbers, Table, scan_texts
 from tests.strategies import LENGTHS, examples, nasty_bytes, nasty_text
 
-modes = pytest.mark.parametrize("mode", ["word", "whitespace"])
+modes = pytest.mark.parametrize("mode", ["word", "whitespace", "identifier"])
 
-SEPARATOR = {"word": b"-", "whitespace": b"\t"}
+SEPARATOR = {"word": b"_", "whitespace": b"\t", "identifier": b"-"}
 
 
 def check(texts, mode, numbers=None, **options):

@@ -7,20 +7,27 @@ import qdrant_edge
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bm25.kernels.weigh import weigh_documents, weigh_queries
+from bm25.kernels.weigh import weigh_documents, weigh_documents_unfused, weigh_queries
 from tests import reference
 from tests.conftest import REDUCED
 from tests.kernels.helpers import call
 from tests.strategies import examples
 
 
-def weights(documents, k, b, avg_len):
+KERNELS = {
+    weigh_documents: reference.document_weight,
+    weigh_documents_unfused: reference.document_weight_unfused,
+}
+weighers = pytest.mark.parametrize("weigh", KERNELS, ids=["fused", "unfused"])
+
+
+def weights(documents, k, b, avg_len, weigh=weigh_documents):
     """Weigh documents given as (frequencies, length)."""
     indptr = np.cumsum([0, *(len(frequencies) for frequencies, _ in documents)])
     frequencies = np.array([f for document, _ in documents for f in document], np.uint32)
     lengths = np.array([length for _, length in documents], np.uint32)
     values = np.full(len(frequencies), -1, np.float32)
-    call(weigh_documents, indptr, frequencies, lengths, k, b, avg_len, values)
+    call(weigh, indptr, frequencies, lengths, k, b, avg_len, values)
     return values
 
 
@@ -104,6 +111,23 @@ def test_boundary_cases_against_the_twin_and_the_oracle():
     assert bits(actual) == bits([oracle_weight(*case) for case in BOUNDARY])
 
 
+def test_boundary_cases_unfused():
+    """FastEmbed's weights: the same formula without the fused operation, which other bits come of."""
+    actual = [weights([([tf], dl)], k, b, avg, weigh_documents_unfused)[0] for tf, dl, k, b, avg in BOUNDARY]
+    assert bits(actual) == bits([reference.document_weight_unfused(*case) for case in BOUNDARY])
+    fused = bits([reference.document_weight(*case) for case in BOUNDARY])
+    assert sum(a != b for a, b in zip(bits(actual), fused, strict=True)) > len(BOUNDARY) / 100
+
+
+def test_a_case_whose_weight_is_another_one_unfused():
+    case = (6, 44, 2.144421503813383, 0.7365746571732775, 17.3)
+    expected = (1.782857060432434, 1.7828571796417236)
+    found = [weights([([case[0]], case[1])], *case[2:], weigh)[0].item() for weigh in KERNELS]
+    assert found == list(expected)
+    assert [function(*case).item() for function in KERNELS.values()] == list(expected)
+
+
+@weighers
 @given(
     st.lists(st.tuples(st.lists(st.integers(1, 10**6), max_size=5), st.integers(1, 10**7)), max_size=8),
     st.floats(0, 100, allow_subnormal=False),
@@ -111,13 +135,13 @@ def test_boundary_cases_against_the_twin_and_the_oracle():
     st.floats(0.1, 1e5),
 )
 @examples(150)
-def test_documents_against_the_twin(documents, k, b, avg_len):
+def test_documents_against_the_twin(weigh, documents, k, b, avg_len):
     expected = [
-        reference.document_weight(frequency, length, k, b, avg_len)
+        KERNELS[weigh](frequency, length, k, b, avg_len)
         for frequencies, length in documents
         for frequency in frequencies
     ]
-    assert bits(weights(documents, k, b, avg_len)) == bits(expected)
+    assert bits(weights(documents, k, b, avg_len, weigh)) == bits(expected)
 
 
 @given(
@@ -132,19 +156,22 @@ def test_extreme_options_against_the_oracle(frequency, others, k, b, avg_len):
     assert np.array_equal(actual, expected, equal_nan=True)
 
 
-def test_by_hand():
+@weighers
+def test_by_hand(weigh):
     # k = 1.2, b = 0.75, avg_len = 4: a text of 4 tokens has norm 1, one of 8 has 0.25 + 1.5 = 1.75.
-    values = weights([([1, 3], 4), ([], 0), ([8], 8)], 1.2, 0.75, 4.0)
+    values = weights([([1, 3], 4), ([], 0), ([8], 8)], 1.2, 0.75, 4.0, weigh)
     assert values.tolist() == pytest.approx([2.2 / 2.2, 6.6 / 4.2, 17.6 / (8 + 1.2 * 1.75)], rel=1e-7)
 
 
-def test_k_of_zero_makes_every_weight_one_and_b_of_zero_ignores_lengths():
-    assert weights([([1, 9], 10)], 0.0, 0.75, 256.0).tolist() == [1.0, 1.0]
-    assert weights([([2], 2)], 1.2, 0.0, 256.0) == weights([([2], 2000)], 1.2, 0.0, 1.0)
+@weighers
+def test_k_of_zero_makes_every_weight_one_and_b_of_zero_ignores_lengths(weigh):
+    assert weights([([1, 9], 10)], 0.0, 0.75, 256.0, weigh).tolist() == [1.0, 1.0]
+    assert weights([([2], 2)], 1.2, 0.0, 256.0, weigh) == weights([([2], 2000)], 1.2, 0.0, 1.0, weigh)
 
 
-def test_the_largest_counts_do_not_wrap():
-    assert weights([([2**32 - 1], 2**32 - 1)], 1.0, 0.0, 1.0).tolist() == [2.0]
+@weighers
+def test_the_largest_counts_do_not_wrap(weigh):
+    assert weights([([2**32 - 1], 2**32 - 1)], 1.0, 0.0, 1.0, weigh).tolist() == [2.0]
 
 
 def query_weights(frequencies, k3):

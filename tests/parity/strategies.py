@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from bm25 import Bm25Config
 from bm25.analysis.languages import STEMMER_LANGUAGES, STOPWORD_LANGUAGES
 
+TOKENIZERS = ("word", "whitespace", "prefix", "code")
+"""Those whose terms are ours; the fifth, `multilingual`, is the engine itself."""
+
 # Inflected words, stopwords among them, of every language with a stemmer or a list.
 _INFLECTED = """
 the running Generously skies don't والكتاب المكتبات كتابهم الذي գրքերը երեխաները մեծագույն huse
@@ -19,6 +22,14 @@ kitabların və etxeak eta বইগুলি এবং llibres els 学习 的 �
 және किताबहरू छ hiše in китобҳо ва ʼn ǅungla ﬀ ẞ Σίσυφος ΣΑΣ σς
 """
 WORDS = tuple(_INFLECTED.split())
+
+IDENTIFIERS = tuple(
+    """
+getUserName snake_case_name HTTPServer parseHTTPRequest2 utf8Decode ABc URLs URLsFoo URLst IDss foo_barBaz
+1_000 0xDEAD_BEEF __init__ _1_2_ ÉcoleÉtéX AB日 SCREAMING_SNAKE camelCase2Go x2Y4 IOError getHTTPSUrl aB Ab
+ΑβΓδ ПриветМир_ещёРаз ǅungla_ǅX Ⅷth ⅷX ªB ßS ÀÉs ŁódźS İstanbulI ſTart 日本Go한국Ko ABCs_DEFs x² X²Y a١B _ __
+""".split()
+)
 
 # Characters at which some rule turns: sigma and its neighbours, dotted I, joiners, combining marks,
 # tatweel, NUL, emoji, right-to-left marks, unusual spaces, letters that only folding touches.
@@ -51,6 +62,8 @@ _pieces = st.one_of(
     st.sampled_from(WORDS),
     st.sampled_from(WORDS).map(str.upper),
     st.sampled_from(WORDS).map(str.title),
+    st.sampled_from(IDENTIFIERS),
+    st.text("aAsSzZ_09éÉσΣǅ²", max_size=8),
     st.sampled_from(SPECIAL),
     st.sampled_from(SEPARATORS),
     st.text(characters, max_size=4),
@@ -111,7 +124,7 @@ def configs(draw):
     }
     return Bm25Config(
         **{name: draw(strategy) for name, strategy in numbers.items()},
-        tokenizer=draw(st.sampled_from(["word", "whitespace"])),
+        tokenizer=draw(st.sampled_from(TOKENIZERS)),
         language=draw(st.sampled_from(STOPWORD_LANGUAGES)),
         lowercase=draw(st.booleans()),
         ascii_folding=draw(st.booleans()),

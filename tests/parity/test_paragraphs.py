@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bm25 import Bm25Config, Bm25Encoder
-from bm25.analysis.languages import ALIASES, STOPWORD_LANGUAGES
+from bm25.analysis.languages import ALIASES, STEMMER_LANGUAGES, STOPWORD_LANGUAGES
 from tests import corpora
 from tests.oracle import assert_documents_equal, assert_equal, assert_queries_equal
 from tests.parity.words import message_files, translations
@@ -20,6 +20,8 @@ _PRIMARY = {"nb": "no", "nn": "no", "ja": "jp"}
 OPTIONS = {
     "word": {},
     "whitespace": {"tokenizer": "whitespace"},
+    "prefix": {"tokenizer": "prefix", "min_token_len": 3, "max_token_len": 8},
+    "code": {"tokenizer": "code"},
     "folding": {"ascii_folding": True, "avg_len": 20.0},
     "as-is": {"lowercase": False, "stopwords": {}, "k": 0.9, "b": 0.4},
 }
@@ -40,7 +42,8 @@ def encoder_for(language, options):
 def language_of(locale):
     """The language whose options suit a locale; English for those that have none."""
     primary = locale.replace("@", "_").split("_")[0]
-    return ALIASES.get(_PRIMARY.get(primary, primary), "english")
+    language = ALIASES.get(_PRIMARY.get(primary, primary), "english")
+    return language if language in {*STEMMER_LANGUAGES, *STOPWORD_LANGUAGES} else "english"
 
 
 @cache

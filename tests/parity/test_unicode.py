@@ -11,7 +11,7 @@ from bm25 import Bm25Config, Bm25Encoder
 from bm25.analysis import unicode
 from bm25.analysis.languages import STEMMER_LANGUAGES
 from tests.oracle import assert_documents_equal, assert_equal, assert_queries_equal
-from tests.parity.strategies import configs, texts
+from tests.parity.strategies import TOKENIZERS, configs, texts
 
 PLAIN = {"stemmer": {"type": "none"}, "stopwords": {}}
 EVERY = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
@@ -30,6 +30,11 @@ OPTIONS = {
     },
     "word-as-is": {"lowercase": False, **PLAIN},
     "word-german": {"language": "german"},
+    "prefix": {"tokenizer": "prefix", **PLAIN},
+    "prefix-folding": {"tokenizer": "prefix", "ascii_folding": True, "min_token_len": 2, **PLAIN},
+    "code": {"tokenizer": "code", **PLAIN},
+    "code-folding": {"tokenizer": "code", "ascii_folding": True, **PLAIN},
+    "code-as-is": {"tokenizer": "code", "lowercase": False, **PLAIN},
     "word-length-1": {"max_token_len": 1, **PLAIN},
     "whitespace-length-2": {"tokenizer": "whitespace", "min_token_len": 2, **PLAIN},
 }  # fmt: skip
@@ -80,6 +85,22 @@ def test_every_code_point(options, pattern):
     assert_queries_equal(one, sample, singly=False)
 
 
+@pytest.mark.parametrize(
+    ("options", "pattern"),
+    [
+        ("prefix", "aΣ{}b"), ("code", "a{}b"), ("code", "A{}B"), ("code", "a_{0}1{0}s{0}_"),
+        ("code-as-is", "1{0}Ab AB{0}sx"),
+    ],
+)  # fmt: skip
+def test_every_code_point_among_others(options, pattern):
+    """Many in one text: each token differs from the others by its code point."""
+    sample = [pattern.format(c) for c in EVERY]
+    sample = [" ".join(sample[i : i + 300]) for i in range(0, len(sample), 300)]
+    one = encoder(**OPTIONS[options])
+    assert_documents_equal(one, sample)
+    assert_queries_equal(one, sample, singly=False)
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_notable_code_points(options, pattern):
@@ -105,13 +126,21 @@ LONG = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("repeated", LONG.values(), ids=LONG)
-def test_token_of_a_megabyte(tokenizer, repeated):
-    token = repeated * (MEGABYTE // len(repeated.encode()))
+def test_token_of_up_to_a_megabyte(tokenizer, repeated):
+    size = MEGABYTE if tokenizer in ("word", "whitespace") else MEGABYTE // 8
+    token = repeated * (size // len(repeated.encode()))
     options = {"tokenizer": tokenizer, "language": "german", "ascii_folding": True}
-    assert_equal(encoder(**options), [f"before {token} after {token}ing", "before after"])
-    assert_equal(encoder(**options, max_token_len=MEGABYTE), [token])
+    # All prefixes of such a token would be half a terabyte.
+    limits = (20, 300) if tokenizer == "prefix" else (None, MEGABYTE)
+    sample = [f"before {token} after {token}ing", "before after"]
+    assert_equal(encoder(**options, max_token_len=limits[0]), sample)
+    assert_equal(encoder(**options, max_token_len=limits[1]), [token])
+
+
+def test_all_prefixes_of_a_long_token():
+    assert_equal(encoder(tokenizer="prefix"), [f"before {'Aé' * 1500} after", "Aé" * 1500])
 
 
 def test_long_token_of_tatweel():
@@ -120,7 +149,7 @@ def test_long_token_of_tatweel():
     assert_equal(encoder(language="arabic"), [token, f"كتا{token}ب {token}"])
 
 
-@pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize(
     "text",
     ["", " ", "\n", "\t\n\v\f\r ", "\0", "\0 \0", "...", "_", "\u2003", "\u3000\u2028", "\x85", "\xa0" * 100,
@@ -154,7 +183,7 @@ def test_nul_under_whitespace():
     "custom", ["The", "the", "running", "run", "É", "e", "Σ", "ς", "ΑΣ", "", " ", "a b", "\0", "\n"]
 )
 @pytest.mark.parametrize("lowercase", [True, False])
-@pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 def test_custom_stopwords(custom, lowercase, tokenizer):
     sample = ["The the THE running run É é e E Σ σ ς ΑΣ ας a b a\0b \0 Running"]
     sample += sample[0].split(" ")

@@ -5,6 +5,7 @@ import pytest
 from bm25 import Bm25Config, Bm25Encoder
 from bm25.analysis.languages import STEMMER_LANGUAGES, STOPWORD_LANGUAGES
 from tests.oracle import assert_documents_equal, assert_equal, assert_queries_equal
+from tests.parity.strategies import TOKENIZERS
 from tests.parity.words import stopwords, words
 
 LANGUAGES = sorted({*STEMMER_LANGUAGES, *STOPWORD_LANGUAGES})
@@ -55,6 +56,8 @@ def test_words_with_other_options(language):
     texts = [*sample, *map(str.title, sample), *together(sample)]
     for options in (
         {"tokenizer": "whitespace"},
+        {"tokenizer": "prefix", "min_token_len": 2, "max_token_len": 6},
+        {"tokenizer": "code"},
         {"ascii_folding": True},
         {"lowercase": False},
         {"min_token_len": 3, "max_token_len": 8},
@@ -64,7 +67,7 @@ def test_words_with_other_options(language):
         assert_queries_equal(encoder, texts, singly=False)
 
 
-@pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize("language", STOPWORD_LANGUAGES, indirect=True, scope="module")
 def test_stopwords(language, tokenizer, lowercase):

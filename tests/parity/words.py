@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 
-from bm25.analysis.languages import ALIASES, STEMMER_LANGUAGES
+from bm25.analysis.languages import ALIASES, STEMMER_LANGUAGES, STOPWORD_LANGUAGES
 from bm25.analysis.stopwords import load
 
 MOST_COMMON = 25_000
@@ -93,8 +93,8 @@ def translations(file: Path) -> list[str]:
 def table() -> list[tuple[str, int, int]]:
     """Return (language, real words, stopwords) for every language the tests cover."""
     rows = []
-    for language in sorted(ALIASES.values()):
-        listed = 0 if language in ("armenian", "tamil") else len(load(language))
+    for language in sorted({*STEMMER_LANGUAGES, *STOPWORD_LANGUAGES}):
+        listed = len(load(language)) if language in STOPWORD_LANGUAGES else 0
         rows.append((language, len(words(language)), listed))
     return rows
 
