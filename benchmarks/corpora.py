@@ -14,13 +14,22 @@ import random
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator
+from gettext import GNUTranslations
 from pathlib import Path
 
 import pyarrow as pa
 
 DATA = Path(__file__).parent / "data"
 PASSAGE = 1200  # characters
+LOCALES = {
+    "de": "german", "fr": "french", "tr": "turkish", "ru": "russian", "el": "greek",
+    "ar": "arabic", "he": "hebrew", "hi": "english", "ta": "english", "ko": "english", "zh_Hans": "chinese",
+    "ja": "japanese", "th": "english",
+}  # fmt: skip
+"""Django's locales, one for each script and some more, and the language whose options suit each."""
+
 PACKAGES = ("linux-doc-6.1", "python3.11-doc", "dict-gcide", "manpages-de")
 TAG = re.compile(r"<script.*?</script>|<style.*?</style>|<[^>]+>", re.DOTALL)
 ROFF = re.compile(r'^[.\'].*?$|\\f[A-Z]|\\[&(]?[a-z]{0,2}|\\"', re.MULTILINE)
@@ -50,6 +59,41 @@ def german(root: Path) -> Iterator[str]:
     for path in sorted((root / "manpages-de").rglob("*.gz")):
         if "/man/" in path.as_posix():
             yield ROFF.sub("", gzip.decompress(path.read_bytes()).decode(errors="replace"))
+
+
+def code(size: int = 20_000_000) -> Iterator[str]:
+    """Source code on this machine: Python's library, and what is in installed packages besides Python."""
+    paths = sysconfig.get_paths()
+    library = sorted(Path(paths["stdlib"]).glob("**/*.py"))
+    others = [
+        path
+        for pattern in ("*.h", "*.hpp", "*.c", "*.js", "*.pyx", "*.pxd", "*.rs", "*.ts")
+        for path in sorted(Path(paths["purelib"]).rglob(pattern))
+    ]
+    # Other languages first: there is little of them. Minified files are no text anyone would index so.
+    for path in [*others, *library]:
+        if ("site-packages" in path.parts and path.suffix == ".py") or path.name.endswith(".min.js"):
+            continue
+        text = path.read_text(errors="replace")
+        size -= len(text)
+        if size < 0:
+            return
+        yield text
+
+
+def messages(locale: str, size: int = 2_000_000) -> Iterator[str]:
+    """Django's messages in one language, repeated until there are enough of them."""
+    import django
+
+    found: list[str] = []
+    for path in sorted(Path(django.__file__).parent.rglob(f"locale/{locale}/LC_MESSAGES/*.mo")):
+        with path.open("rb") as file:
+            catalog = GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+        found += [text for text in catalog.values() if isinstance(text, str)]
+    text = "\n\n".join(dict.fromkeys(found))
+    while size > 0:
+        yield text
+        size -= len(text.encode())
 
 
 def identifiers(size: int = 25_000_000) -> Iterator[str]:
@@ -123,7 +167,7 @@ def load(name: str) -> pa.ChunkedArray:
 
 
 def main() -> None:
-    """Make all three corpora."""
+    """Make all corpora."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -142,6 +186,9 @@ def main() -> None:
         own = (path.read_text(errors="replace") for path in sorted(folder.rglob("*.txt"))) if folder else None
         write(name, passages(own if own is not None else from_packages(packages)))
     write("identifiers", identifiers())
+    write("code", passages(code()))
+    for locale in LOCALES:
+        write(f"messages-{locale}", passages(messages(locale)))
 
 
 if __name__ == "__main__":

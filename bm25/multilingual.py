@@ -19,7 +19,8 @@ from bm25.csr import Counted
 from bm25.engine import MULTILINGUAL, engine_encoder, frequency_encoder, is_panic
 from bm25.errors import Bm25InputError
 from bm25.inputs import Texts
-from bm25.kernels.scripts import find_simple
+from bm25.kernels.scan import PADDING
+from bm25.kernels.scripts import blank_leading, supported_texts
 from bm25.vocabulary import Vocabulary
 
 __all__ = ["MultilingualCounter"]
@@ -48,19 +49,32 @@ class MultilingualCounter(SurfaceFormCounter):
 
     def count_part(self, texts: Texts, weigh: Weigh | None) -> Counted:
         """Count consecutive texts, and weigh what was counted."""
-        simple = np.empty(len(texts.starts), bool)
-        find_simple(texts.data, texts.starts, texts.ends, self._kinds, simple)
-        if simple.all():
-            return super().count_part(texts, weigh)
-        whole = self._by_engine(texts, np.flatnonzero(~simple), weigh)
-        if not simple.any():
-            return whole
-        chosen = texts._replace(starts=texts.starts[simple], ends=texts.ends[simple])
+        supported = np.empty(len(texts.starts), bool)
+        needs_blanks = np.empty(len(texts.starts), bool)
+        supported_texts(texts.data, texts.starts, texts.ends, self._kinds, supported, needs_blanks)
+        if not supported.any():
+            return self._by_engine(texts, np.arange(len(supported)), weigh)
         try:
-            by_forms = super().count_part(chosen, weigh)
+            if not needs_blanks.any() and supported.all():
+                return super().count_part(texts, weigh)
+            by_forms = super().count_part(self._with_blanks(texts, supported, needs_blanks), weigh)
         except Bm25InputError:
             raise invalid_text(texts) from None  # under its number among all
-        return _interleaved(simple, by_forms, whole)
+        if supported.all():
+            return by_forms
+        return _interleaved(supported, by_forms, self._by_engine(texts, np.flatnonzero(~supported), weigh))
+
+    def _with_blanks(self, texts: Texts, supported: Array, needs_blanks: Array) -> Texts:
+        """Return the supported texts, in memory of ours if some of them need blanks."""
+        starts, ends = texts.starts[supported], texts.ends[supported]
+        if not needs_blanks.any():
+            return texts._replace(starts=starts, ends=ends)
+        out_ends = np.cumsum(ends - starts)
+        out_starts = out_ends - (ends - starts)
+        out = np.empty(int(out_ends[-1]) + PADDING, np.uint8)
+        out[-PADDING:] = 0
+        blank_leading(texts.data, starts, ends, self._kinds, out, out_starts)
+        return texts._replace(data=out, starts=out_starts, ends=out_ends, owner=out)
 
     def _by_engine(self, texts: Texts, rows: Array, weigh: Weigh | None) -> Counted:
         # The engine's own weights where it has them: they are its own even where two terms share an id.

@@ -7,7 +7,7 @@ import numpy as np
 from bm25.kernels.intrinsics import load64
 from bm25.kernels.jit import helper, kernel
 
-__all__ = ["NEUTRAL", "SEPARATOR", "UNSUPPORTED", "find_simple"]
+__all__ = ["NEUTRAL", "SEPARATOR", "UNSUPPORTED", "blank_leading", "supported_texts"]
 
 # What a character is: one of these, or the number of a script; separators that belong to a script have that
 # number added.
@@ -15,6 +15,7 @@ UNSUPPORTED, NEUTRAL, SEPARATOR = 0, 1, 128
 
 U64 = np.uint64
 HIGH_BITS = U64(0x8080808080808080)
+SPACE = 32
 
 
 @helper
@@ -33,70 +34,90 @@ def is_ascii(data, start, end):
 
 
 @helper
-def is_simple(data, start, end, kinds):
-    """Tell whether the tokens of a text are those of its surface forms, taken one by one.
+def code_point(data, position):
+    """Return (the code point there, the position after it); of bytes that are no UTF-8, something."""
+    byte = np.intp(data[position])
+    if byte < 0x80:
+        return byte, position + 1
+    second = np.intp(data[position + 1]) & 0x3F
+    if byte < 0xE0:
+        return (byte & 0x1F) << 6 | second, position + 2
+    third = np.intp(data[position + 2]) & 0x3F
+    if byte < 0xF0:
+        return (byte & 0x0F) << 12 | second << 6 | third, position + 3
+    return (byte & 0x07) << 18 | second << 12 | third << 6 | np.intp(data[position + 3]) & 0x3F, position + 4
 
-    All characters must be of supported scripts, separators, or neutral. And no form may begin with neutral
-    characters that would belong to the run of another script, the one before: `мир 3d`.
+
+@helper
+def walk(data, start, end, kinds, blank, out):
+    """Go through a text, see `supported_texts`; with `blank`, write spaces to `out` as `blank_leading` says.
+
+    Returns:
+        (whether all characters are supported, whether some form needs blanks)
     """
-    script = 0
+    script = 0  # of the run that a neutral character would join
     inside = False  # a character of a script has been seen in this form
-    leading = False  # neutral characters have been seen at its beginning
+    leading = -1  # where the neutral characters before it begin
+    needs_blanks = False
     position = start
     while position < end:
-        byte = np.intp(data[position])
-        if byte < 0x80:
-            code = byte
-            position += 1
-        elif byte < 0xE0:
-            code = (byte & 0x1F) << 6 | (np.intp(data[position + 1]) & 0x3F)
-            position += 2
-        elif byte < 0xF0:
-            code = (
-                (byte & 0x0F) << 12
-                | (np.intp(data[position + 1]) & 0x3F) << 6
-                | (np.intp(data[position + 2]) & 0x3F)
-            )
-            position += 3
-        else:
-            code = (
-                (byte & 0x07) << 18
-                | (np.intp(data[position + 1]) & 0x3F) << 12
-                | (np.intp(data[position + 2]) & 0x3F) << 6
-                | (np.intp(data[position + 3]) & 0x3F)
-            )
-            position += 4
+        at = position
+        code, position = code_point(data, position)
         kind = np.intp(kinds[code]) if code < kinds.shape[0] else UNSUPPORTED
         if kind == UNSUPPORTED:
-            return False
+            return False, False
         if kind >= SEPARATOR:
-            leading = False  # what led is a token without a letter, which is dropped
+            leading = -1  # what led is a token of its own then, without a letter
             if code < 0x80:  # only these bound a form
                 inside = False
             elif kind > SEPARATOR:
                 inside = True
                 script = kind - SEPARATOR
         elif kind == NEUTRAL:
-            if not inside:
-                leading = True
+            if not inside and leading < 0:
+                leading = at
         else:
-            if leading and script != 0 and script != kind:
-                return False
-            leading = False
+            if leading >= 0 and script != 0 and script != kind:
+                needs_blanks = True
+                if blank:
+                    out[leading - start : at - start] = SPACE
+            leading = -1
             inside = True
             script = kind
-    return True
+    return True, needs_blanks
 
 
 @kernel
-def find_simple(data, starts, ends, kinds, simple):
-    """Write for each text whether it is simple; a text that is no valid UTF-8 is one or the other.
+def supported_texts(data, starts, ends, kinds, supported, needs_blanks):
+    """Write for each text whether its tokens are those of its surface forms, taken one by one.
+
+    That is so if all characters are of supported scripts, separators, or neutral. But a form that begins
+    with neutral characters (`3d`, `<b>`) lends them to the script before it, if that is another: there they
+    are a token without a letter, which is dropped. Such a text needs `blank_leading` first.
 
     Args:
         data: uint8; text i is data[starts[i]:ends[i]] (int64), readable 64 bytes beyond it.
         kinds: uint8, what each code point is; those beyond the last are unsupported.
-        simple: bool out, one for each text.
+        supported, needs_blanks: bool out, one for each text. Of what is no valid UTF-8 they say something.
     """
     for i in range(starts.shape[0]):
         start, end = starts[i], ends[i]
-        simple[i] = is_ascii(data, start, end) or is_simple(data, start, end, kinds)
+        if is_ascii(data, start, end):
+            supported[i], needs_blanks[i] = True, False
+        else:
+            supported[i], needs_blanks[i] = walk(data, start, end, kinds, False, supported.view(np.uint8))
+
+
+@kernel
+def blank_leading(data, starts, ends, kinds, out, out_starts):
+    """Copy texts, with spaces in the place of neutral characters that belong to another script's run.
+
+    Args:
+        data, starts, ends, kinds: supported texts, as for `supported_texts`.
+        out: uint8 out; text i goes to out_starts[i] (int64).
+    """
+    for i in range(starts.shape[0]):
+        start, end = starts[i], ends[i]
+        copy = out[out_starts[i] : out_starts[i] + end - start]
+        copy[:] = data[start:end]
+        walk(data, start, end, kinds, True, copy)
