@@ -247,7 +247,7 @@ class Bm25Config:
 
     @property
     def shortest_token(self) -> int:
-        """The least length of a token, in characters."""
+        """The least length of a token, or under `prefix` of a prefix, in characters."""
         if self.min_token_len is not None:
             return self.min_token_len
         return 1 if self.tokenizer == "prefix" or self.dialect == "fastembed" else 0
@@ -287,7 +287,8 @@ class Bm25Config:
             "stopword_languages": list(self.stopword_languages),
             "custom_stopwords": sorted(custom),
             "stemmer": self.stemmer_language,
-            "min_token_len": self.shortest_token,
+            # Under `prefix` it matters whether it was given, see `steps.Prefixes`.
+            "min_token_len": self.min_token_len if self.tokenizer == "prefix" else self.shortest_token,
             "max_token_len": self.longest_token,
         }
         if self.stemmer is not None and self.stemmer["type"] == "plugin":

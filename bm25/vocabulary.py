@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from itertools import compress, islice
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,31 +41,46 @@ class Snapshot(NamedTuple):
 
 
 class IdLists:
-    """Numbered lists of term ids: what a form that yields several terms refers to."""
+    """Numbered lists of term ids: what a form that yields several terms refers to.
+
+    Attributes:
+        arrays: int64 ends of the lists and uint32 ids, those published so far. Readers need no lock: what
+            is published never changes, and is copied when it has to grow.
+    """
 
     def __init__(self) -> None:
-        self.arrays: tuple[Array, Array] = (np.empty(0, np.int64), np.empty(0, np.uint32))
+        self._ends = np.empty(64, np.int64)
+        self._ids = np.empty(256, np.uint32)
+        self.arrays: tuple[Array, Array] = (self._ends[:0], self._ids[:0])
         self._numbers: dict[bytes, int] = {}
+        self._lists: list[bytes] = []  # by number
 
     @property
     def size(self) -> int:
         """Ids in all lists."""
         return len(self.arrays[1])
 
-    def number(self, ids: Array) -> int:
-        """Return the number of a list; equal lists are one."""
-        return self._numbers.setdefault(ids.tobytes(), len(self._numbers))
+    def number(self, ids: bytes) -> int:
+        """Return the number of a list, given as the bytes of uint32 ids; equal lists are one."""
+        number = self._numbers.get(ids)
+        if number is None:
+            # In this order, so that an interrupt in between leaves a list that nothing refers to.
+            self._lists.append(ids)
+            number = self._numbers[ids] = len(self._lists) - 1
+        return number
 
     def publish(self) -> None:
-        """Make the lists added since the last call part of `arrays`, the ends of lists and their ids."""
-        ends, ids = self.arrays
-        new = list(islice(self._numbers, len(ends), None))
-        if new:
-            more = np.cumsum([len(item) // 4 for item in new]) + len(ids)
-            self.arrays = (
-                np.concatenate([ends, more]),
-                np.concatenate([ids, np.frombuffer(b"".join(new), np.uint32)]),
-            )
+        """Make the lists added since the last call part of `arrays`."""
+        lists, size = len(self.arrays[0]), len(self.arrays[1])
+        new = self._lists[lists:]
+        if not new:
+            return
+        more = np.frombuffer(b"".join(new), np.uint32)
+        self._ends = _with_room(self._ends, lists, len(new))
+        self._ids = _with_room(self._ids, size, len(more))
+        self._ends[lists : lists + len(new)] = np.cumsum([len(item) // 4 for item in new]) + size
+        self._ids[size : size + len(more)] = more
+        self.arrays = self._ends[: lists + len(new)], self._ids[: size + len(more)]
 
 
 class SideTable:
@@ -182,12 +197,15 @@ class Vocabulary:
         starts = np.flatnonzero(np.diff(owners, prepend=-1))
         ends = np.append(starts[1:], len(owners))
         several = ends - starts > 1
-        for start, end in zip(starts[several].tolist(), ends[several].tolist(), strict=True):
-            owner = owners[start]
-            if wanted[owner]:
-                references[owner] = MANY + self.lists.number(ids[start:end])
-            else:
-                references[owner] = SIDE + side.lists.number(ids[start:end])
+        starts, ends = starts[several], ends[several]
+        kept = wanted[owners[starts]]
+        data = ids.tobytes()
+        references[owners[starts]] = [
+            MANY + self.lists.number(data[4 * start : 4 * end])
+            if keep
+            else SIDE + side.lists.number(data[4 * start : 4 * end])
+            for start, end, keep in zip(starts.tolist(), ends.tolist(), kept.tolist(), strict=True)
+        ]
         # Before the forms are in the table: who finds a form there finds its list.
         self.lists.publish()
         side.lists.publish()
@@ -224,6 +242,15 @@ def _empty_table(bits: int, arena: Array) -> Snapshot:
     # Filled, not `zeros`: numpy asks for huge pages only for memory that it does not take zeroed, and
     # a fault on every small page, at random, made growing the table 15 times slower.
     return Snapshot(np.full(ENTRY << bits, 0, np.uint64), 64 - bits, arena)
+
+
+def _with_room(array: Array, used: int, more: int) -> Array:
+    """Return an array with the same beginning and room for more: itself, or a copy twice as large."""
+    if used + more <= len(array):
+        return array
+    larger = np.empty(2 * (used + more), array.dtype)
+    larger[:used] = array[:used]
+    return larger
 
 
 def _term_ids(lines: bytes) -> Array:

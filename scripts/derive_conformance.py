@@ -137,6 +137,9 @@ def _tokenizers() -> Iterator[Case]:
         name = f"prefix/{shortest} to {longest}"
         yield from _case(name, text, {"tokenizer": "prefix", **limits})
         yield from _case(f"{name}/bare", text, {"tokenizer": "prefix", **limits, **BARE})
+    for limits in ({}, {"min_token_len": 0}, {"min_token_len": 1}, {"max_token_len": 0}):
+        name = "prefix/empty stem" + "".join(f"/{option} {value}" for option, value in limits.items())
+        yield from _case(name, "ـ كتاب", {"tokenizer": "prefix", "language": "arabic", **limits})
 
 
 def _traps() -> Iterator[Case]:

@@ -192,9 +192,13 @@ def _shares_an_id(config: Bm25Config, text: str, actual: object, expected: objec
 def _fail(kind: str, config: Bm25Config, text: str, actual: object, expected: object) -> None:
     defaults = Bm25Config().to_dict()
     options = {key: value for key, value in config.to_dict().items() if value != defaults[key]}
-    ours, theirs = (dict(zip(*(array.tolist() for array in each), strict=True)) for each in (actual, expected))
+    ours, theirs = (
+        dict(zip(*(array.tolist() for array in each), strict=True)) for each in (actual, expected)
+    )
     ids = [id for id in sorted(ours.keys() | theirs.keys()) if ours.get(id) != theirs.get(id)]
-    differences = "\n".join(f"id {id}: ours {ours.get(id)!r}, FastEmbed's {theirs.get(id)!r}" for id in ids[:8])
+    differences = "\n".join(
+        f"id {id}: ours {ours.get(id)!r}, FastEmbed's {theirs.get(id)!r}" for id in ids[:8]
+    )
     raise AssertionError(
         f"the {kind} vector is not FastEmbed's\ntext: {text[:200]!a}\noptions: {options}\n{differences}"
     )

@@ -16,12 +16,15 @@ WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrs
     range(128, 256)
 )
 SPACE_BYTES = frozenset(b"\t\n\v\f\r ")
+MULTILINGUAL_SEPARATORS = frozenset(b"\0\t\n\r !\"#%&'()*+,-./:;?@[\\]_`{}")
 
 
 def belongs(byte: int, mode: str) -> bool:
     """Tell whether a byte is part of a surface form."""
     if mode == "whitespace":
         return byte not in SPACE_BYTES
+    if mode == "multilingual":
+        return byte not in MULTILINGUAL_SEPARATORS
     return byte in WORD_BYTES or (mode == "identifier" and byte == ord("_"))
 
 

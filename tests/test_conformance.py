@@ -38,19 +38,14 @@ def encoder(options, fastembed):
     return Bm25Encoder(Bm25Config.from_dict(options), threads=1)
 
 
-@lru_cache
-def encodes_whole_texts():
-    """Whether Bm25Encoder has the tokenizer: it drops tokens without a letter."""
-    try:
-        return not len(Bm25Encoder(Bm25Config(tokenizer="multilingual")).encode_query("3.14")[0])
-    except Exception:
-        return False
+# Under `prefix` without `min_token_len` the engine keeps a token that the stemmer leaves nothing of.
+NOT_EQUAL_YET = {"prefix/empty stem/document", "prefix/empty stem/query"}
 
 
 @every_case
-def test_ours_are_equal(case):
-    if case["options"].get("tokenizer") == "multilingual" and not encodes_whole_texts():
-        pytest.skip("not there yet")
+def test_ours_are_equal(case, request):
+    if case["name"] in NOT_EQUAL_YET:
+        request.applymarker(pytest.mark.xfail(strict=True, reason="the empty prefix is dropped here"))
     ours = encoder(json.dumps(case["options"]), case["engine"].startswith("fastembed"))
     if case["role"] == "document":
         vectors = [ours.encode_documents([case["text"]])[0]]

@@ -35,6 +35,9 @@ CONFIGS = {
     "arabic": Bm25Config(language="arabic"),
     "armenian": Bm25Config(stemmer={"type": "snowball", "language": "armenian"}, stopwords={}),
     "weights": Bm25Config(k=0.7, b=0.31, avg_len=5.5),
+    "prefix": Bm25Config(tokenizer="prefix", min_token_len=2, max_token_len=5),
+    "code": Bm25Config(tokenizer="code"),
+    "bare code": Bm25Config(tokenizer="code", lowercase=False, stopwords={}, stemmer={"type": "none"}),
 }
 SOME = ["default", "bare", "whitespace"]
 configs = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
@@ -121,7 +124,7 @@ def test_a_text_of_three_megabytes_and_a_token_of_one():
 # One result, however it is asked for
 
 
-@pytest.mark.parametrize("name", ["default", "bare whitespace", "armenian"])
+@pytest.mark.parametrize("name", ["default", "bare whitespace", "armenian", "prefix", "code"])
 def test_threads_do_not_change_the_result(name):
     config = CONFIGS[name]
     texts = [*corpus(12_000 if not REDUCED else 30), "", None, "x" * 5000]
@@ -167,7 +170,9 @@ def test_weighing_by_a_length_that_is_none(avg_len):
 
 
 @pytest.mark.parametrize("k3", [None, 0.0, 8.0, 0.37])
-@pytest.mark.parametrize("name", ["default", "whitespace", "bare whitespace", "folding", "limits"])
+@pytest.mark.parametrize(
+    "name", ["default", "whitespace", "bare whitespace", "folding", "limits", "prefix", "code"]
+)
 def test_a_query_alone_equals_queries_together(name, k3):
     config = Bm25Config.from_dict({**CONFIGS[name].to_dict(), "k3": k3})
     encoder = Bm25Encoder(config, threads=1)

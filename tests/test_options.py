@@ -243,7 +243,9 @@ def test_a_language_with_a_list_and_an_extra_stemmer_has_none_by_default(languag
 )
 def test_a_stemmer_and_stopwords_of_two_languages_are_warned_of(options):
     stemmer, language = options["stemmer"]["language"], options.get("language", "english")
-    message = f"the stemmer is {stemmer}'s and the stopwords are {language}'s, because language is '{language}'"
+    message = (
+        f"the stemmer is {stemmer}'s and the stopwords are {language}'s, because language is '{language}'"
+    )
     with pytest.warns(Bm25ConfigWarning, match=message) as caught:
         Bm25Config(**options)
     assert len(caught) == 1
@@ -292,13 +294,17 @@ def test_and_nothing_else_is(options):
 )
 def test_multilingual_works_on_whole_texts(options, what):
     Bm25Config(**options, tokenizer="word")
-    with pytest.raises(Bm25ConfigError, match=f"tokenizer 'multilingual' cannot be used with {what}: .*whole te"):
+    with pytest.raises(
+        Bm25ConfigError, match=f"tokenizer 'multilingual' cannot be used with {what}: .*whole te"
+    ):
         Bm25Config(**options, tokenizer="multilingual")
 
 
 def test_only_multilingual_knows_no_terms():
     assert not Bm25Config(tokenizer="multilingual").has_terms
-    assert all(Bm25Config(tokenizer=name).has_terms for name in ("word", "whitespace", "prefix", "code", PLUGIN))
+    assert all(
+        Bm25Config(tokenizer=name).has_terms for name in ("word", "whitespace", "prefix", "code", PLUGIN)
+    )
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,9 @@ def test_register_find_and_unregister():
     assert plugins.find("p", "1") is plugins.find("p")
     assert "p" in plugins.registered()
     plugins.unregister("p")
-    with pytest.raises(Bm25ConfigError, match=r"^unknown plug-in 'p'; known: .*\. Register it with bm25\.plugins"):
+    with pytest.raises(
+        Bm25ConfigError, match=r"^unknown plug-in 'p'; known: .*\. Register it with bm25\.plugins"
+    ):
         plugins.find("p")
     with pytest.raises(Bm25ConfigError, match="^no plug-in 'p' is registered"):
         plugins.unregister("p")
@@ -76,7 +78,9 @@ def test_names_are_sorted_and_near_ones_told():
     assert [name for name in plugins.registered() if name in ("a-split", "b-stem")] == ["a-split", "b-stem"]
     with pytest.raises(Bm25ConfigError, match=r"unknown plug-in 'b-stm' \(did you mean 'b-stem'\?\)"):
         plugins.find("b-stm")
-    with pytest.raises(Bm25ConfigError, match=r"no plug-in 'a-spit' is registered \(did you mean 'a-split'\?\)"):
+    with pytest.raises(
+        Bm25ConfigError, match=r"no plug-in 'a-spit' is registered \(did you mean 'a-split'\?\)"
+    ):
         plugins.unregister("a-spit")
 
 
@@ -84,7 +88,9 @@ def test_a_name_stands_for_one_function():
     register(str.upper)
     register(str.upper)  # once more the same
     for function, version in ((str.lower, "1"), (str.upper, "2")):
-        with pytest.raises(Bm25ConfigError, match="plug-in 'p' is registered already, as version '1' of .*upper"):
+        with pytest.raises(
+            Bm25ConfigError, match="plug-in 'p' is registered already, as version '1' of .*upper"
+        ):
             register(function, version=version)
     assert plugins.find("p").function is str.upper
 
@@ -108,7 +114,9 @@ def test_what_cannot_be_registered(name, function, version, message):
 def test_versions():
     register(str.upper, version="1.0")
     assert plugins.find("p", "1.0").version == "1.0"
-    with pytest.raises(Bm25ConfigError, match=r"plug-in 'p' is version '1.0' here, and version '1' is asked for"):
+    with pytest.raises(
+        Bm25ConfigError, match=r"plug-in 'p' is version '1.0' here, and version '1' is asked for"
+    ):
         plugins.find("p", "1")
     config = Bm25Config(filters=[plugin("p", "1.0")])
     assert config == Bm25Config(filters=[plugin("p")])
@@ -197,9 +205,7 @@ def test_a_string_or_several(result, expected):
 @pytest.mark.parametrize("option", ["tokenizer", "filters", "stemmer"])
 def test_what_is_no_term(result, message, option):
     value = register(lambda token: result)
-    one = Bm25Encoder(
-        Bm25Config(**{**PLAIN, option: [value] if option == "filters" else value}), threads=1
-    )
+    one = Bm25Encoder(Bm25Config(**{**PLAIN, option: [value] if option == "filters" else value}), threads=1)
     for encode in (one.encode_documents, one.encode_queries):
         with pytest.raises(PluginError, match=message) as caught:
             encode(["tok"])
@@ -295,7 +301,11 @@ def test_a_form_may_yield_several_terms_or_none_in_vectors():
     one = Bm25Encoder(Bm25Config(filters=[register(parts)], **PLAIN), threads=1)
     counts = one.count_documents(["wifi gone a WIFI", "gone", "a"])
     assert counts.lengths.tolist() == [7, 0, 1]
-    assert {counts.terms[int(id)]: int(tf) for id, tf in zip(*counts[0], strict=True)} == {"wi": 4, "fi": 2, "a": 1}
+    assert {counts.terms[int(id)]: int(tf) for id, tf in zip(*counts[0], strict=True)} == {
+        "wi": 4,
+        "fi": 2,
+        "a": 1,
+    }
 
 
 @pytest.mark.parametrize("option", ["tokenizer", "filters", "stemmer"])

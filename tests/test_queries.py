@@ -17,6 +17,8 @@ CONFIGS = {
     "whitespace": Bm25Config(tokenizer="whitespace"),
     "german folding": Bm25Config(language="german", ascii_folding=True),
     "arabic": Bm25Config(language="arabic", max_token_len=4),
+    "prefix": Bm25Config(tokenizer="prefix", min_token_len=2, max_token_len=4),
+    "code": Bm25Config(tokenizer="code"),
 }
 
 

@@ -102,7 +102,9 @@ def words_of_suffixes(language):
     pieces = sorted(strings)
     count = len(pieces)
     return [
-        " ".join(f"{pieces[(i * step) % count]}{pieces[i * i % count]}{piece}" for i, piece in enumerate(pieces))
+        " ".join(
+            f"{pieces[(i * step) % count]}{pieces[i * i % count]}{piece}" for i, piece in enumerate(pieces)
+        )
         for step in (1, 7, 31)
     ]
 
@@ -152,7 +154,9 @@ def test_the_version_is_the_pinned_one():
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_nothing_changes_while_the_rules_do_not(name):
     expected, actual = pinned()["configurations"][name], found(name)
-    assert actual["texts"] == expected["texts"], "the texts of this test have changed: pin them on code that is known to be right"
+    assert actual["texts"] == expected["texts"], (
+        "the texts of this test have changed: pin them on code that is known to be right"
+    )
     changed = [what for what in expected if actual[what] != expected[what]]
     assert not changed, f"{', '.join(changed)} changed under {CONFIGURATIONS[name]}.{HINT}"
 
@@ -163,14 +167,19 @@ def test_a_changed_id_or_weight_is_noticed(monkeypatch):
     after = found("limits")
     same = {what for what in before if before[what] == after[what]}
     assert same == {"texts"}
-    monkeypatch.setitem(CONFIGURATIONS, "limits", {"min_token_len": 3, "max_token_len": 5, "k": np.nextafter(1.2, 2)})
+    monkeypatch.setitem(
+        CONFIGURATIONS, "limits", {"min_token_len": 3, "max_token_len": 5, "k": np.nextafter(1.2, 2)}
+    )
     assert found("limits")["document ids"] == before["document ids"]
     assert found("limits")["vector fingerprint"] != before["vector fingerprint"]
 
 
 def main():
     plugins.register(PLUGIN["name"], shout, version=PLUGIN["version"])
-    values = {"rules_version": RULES_VERSION, "configurations": {name: found(name) for name in CONFIGURATIONS}}
+    values = {
+        "rules_version": RULES_VERSION,
+        "configurations": {name: found(name) for name in CONFIGURATIONS},
+    }
     PINNED.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 

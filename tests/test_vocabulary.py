@@ -279,7 +279,7 @@ def test_once_full_stopwords_do_not_make_it_grow():
 
 
 @pytest.mark.parametrize("language", [None, *STEMMER_LANGUAGES])
-@pytest.mark.parametrize("tokenizer", ["word", "whitespace"])
+@pytest.mark.parametrize("tokenizer", ["word", "whitespace", "code"])
 def test_forms_that_end_in_a_digit_against_the_oracle(language, tokenizer):
     # Where analysis would leave them alone, compiled code does not even ask it.
     stemmer = {"type": "none"} if language is None else {"type": "snowball", "language": language}
@@ -379,7 +379,7 @@ def test_lists_are_numbered_and_published(batches):
     lists, known = IdLists(), {}
     for batch in batches:
         for ids in batch:
-            number = lists.number(np.array(ids, np.uint32))
+            number = lists.number(np.array(ids, np.uint32).tobytes())
             assert number == known.setdefault(tuple(ids), number)
         lists.publish()
         ends, ids = lists.arrays
@@ -391,10 +391,10 @@ def test_lists_are_numbered_and_published(batches):
 
 def test_published_arrays_do_not_change():
     lists = IdLists()
-    lists.number(np.array([1, 2], np.uint32))
+    lists.number(np.array([1, 2], np.uint32).tobytes())
     lists.publish()
     ends, ids = lists.arrays
-    lists.number(np.array([3, 4, 5], np.uint32))
+    lists.number(np.array([3, 4, 5], np.uint32).tobytes())
     assert lists.arrays[0] is ends
     lists.publish()
     assert (ends.tolist(), ids.tolist()) == ([2], [1, 2])

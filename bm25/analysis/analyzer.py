@@ -97,7 +97,7 @@ class Analyzer:
         if config.dialect == "fastembed":
             found.append(steps.Lengths(1, None))  # and an empty stem is dropped
         elif config.tokenizer == "prefix":
-            found.append(steps.Prefixes(*limits, longest_only=self.role == "query"))
+            found.append(steps.Prefixes(config.min_token_len, limits[1], longest_only=self.role == "query"))
         elif limits != (0, None):
             found.append(steps.Lengths(*limits))
         return tuple(found)

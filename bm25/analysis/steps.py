@@ -218,35 +218,44 @@ class Prefixes:
 
     name = "prefix"
 
-    def __init__(self, shortest: int, longest: int | None, *, longest_only: bool) -> None:
-        self._shortest = shortest
+    def __init__(self, shortest: int | None, longest: int | None, *, longest_only: bool) -> None:
+        # Not given, the shortest prefix has one character, but a token of none, a stem of which nothing is
+        # left, is still its own prefix. Given as 0, the empty prefix is one of every token's.
+        self._shortest = 1 if shortest is None else shortest
+        self._keeps_empty = shortest is None and (longest != 0 or longest_only)
         self._longest = longest
         self._longest_only = longest_only
 
     def __call__(self, tokens: list[str], owners: Sequence[int]) -> Tokens:
         """Return the prefixes."""
+        shortest = self._shortest
         if self._longest_only:
-            kept, owners = _keep([len(token) >= self._shortest for token in tokens], tokens, owners)
+            least = 0 if self._keeps_empty else shortest
+            kept, owners = _keep([len(token) >= least for token in tokens], tokens, owners)
             return [token[: self._longest] for token in kept], owners
         longest = self._longest if self._longest is not None else max(map(len, tokens), default=0)
-        lengths = range(self._shortest, longest + 1)
-        return _several(
-            [[token[:n] for n in lengths[: max(0, len(token) + 1 - self._shortest)]] for token in tokens],
-            owners,
-        )
+        lengths = range(shortest, longest + 1)
+        found = [[token[:n] for n in lengths[: max(0, len(token) + 1 - shortest)]] for token in tokens]
+        if self._keeps_empty and "" in tokens:
+            found = [prefixes if token else [token] for token, prefixes in zip(tokens, found, strict=True)]
+        return _several(found, owners)
 
     def reason(self, token: str) -> str:
         """Say which prefixes are taken."""
         longest = "the whole word" if self._longest is None else f"{self._longest} characters"
-        if len(token) < self._shortest:
+        if len(token) < self._shortest and not (self._keeps_empty and not token):
             return f"{_characters(token)}, a prefix has at least {self._shortest}"
         if self._longest_only:
             return f"the longest prefix, up to {longest}"
-        return f"prefixes from {self._shortest} characters to {longest}"
+        return f"prefixes from {_count(self._shortest)} to {longest}"
 
 
 def _characters(token: str) -> str:
-    return "1 character" if len(token) == 1 else f"{len(token)} characters"
+    return _count(len(token))
+
+
+def _count(characters: int) -> str:
+    return "1 character" if characters == 1 else f"{characters} characters"
 
 
 def _keep(flags: list[bool], tokens: list[str], owners: Sequence[int]) -> Tokens:

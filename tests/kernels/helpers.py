@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bm25.kernels import scan as scanning
-from bm25.kernels.scan import IDENTIFIER, PADDING, STATE, WHITESPACE, WORD, scan
+from bm25.kernels.scan import IDENTIFIER, MULTILINGUAL, PADDING, STATE, WHITESPACE, WORD, scan
 from bm25.kernels.table import DROPPED, ENTRY, MAX_ID, NEW, insert, rehash
 
-MODES = {"word": WORD, "whitespace": WHITESPACE, "identifier": IDENTIFIER}
+MODES = {
+    "word": WORD, "whitespace": WHITESPACE, "identifier": IDENTIFIER, "multilingual": MULTILINGUAL,
+}  # fmt: skip
 
 BEYOND = b"Zz\xc3" * PADDING  # what stands behind the last text must not matter, so it looks like a token
 

@@ -23,6 +23,11 @@ def mask_identifier(data, start):
 
 
 @numba.njit
+def mask_multilingual(data, start):
+    return intrinsics.token_mask_multilingual(data, start)
+
+
+@numba.njit
 def mask_whitespace(data, start):
     return intrinsics.token_mask_whitespace(data, start)
 
@@ -52,6 +57,7 @@ def store_then_load(array, index, value):
 MASKS = {
     "word": [mask_word, intrinsics._python_token_mask_word],
     "identifier": [mask_identifier, intrinsics._python_token_mask_identifier],
+    "multilingual": [mask_multilingual, intrinsics._python_token_mask_multilingual],
     "whitespace": [mask_whitespace, intrinsics._python_token_mask_whitespace],
 }
 PAIRS = [(mode, mask) for mode, masks in MASKS.items() for mask in masks]

@@ -7,12 +7,12 @@ from bm25.kernels.scan import BATCH, PADDING
 from bm25.kernels.table import MANY, NEW
 from tests import reference
 from tests.conftest import REDUCED
-from tests.kernels.helpers import Numbers, Table, scan_texts
+from tests.kernels.helpers import MODES, Numbers, Table, scan_texts
 from tests.strategies import LENGTHS, examples, nasty_bytes, nasty_text
 
-modes = pytest.mark.parametrize("mode", ["word", "whitespace", "identifier"])
+modes = pytest.mark.parametrize("mode", MODES)
 
-SEPARATOR = {"word": b"_", "whitespace": b"\t", "identifier": b"-"}
+SEPARATOR = {"word": b"_", "whitespace": b"\t", "identifier": b"-", "multilingual": b"\0"}
 
 
 def check(texts, mode, numbers=None, **options):

@@ -13,7 +13,6 @@ from tests.conftest import REDUCED
 from tests.kernels.helpers import call
 from tests.strategies import examples
 
-
 KERNELS = {
     weigh_documents: reference.document_weight,
     weigh_documents_unfused: reference.document_weight_unfused,

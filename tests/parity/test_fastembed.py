@@ -87,7 +87,9 @@ def test_every_code_point(pattern):
 
 @pytest.mark.parametrize("pattern", ["{}", "A{}Σ", "_{}_", "{0}{0}a{0}s"])
 def test_notable_code_points(pattern):
-    assert_equal(encoder(language="german"), [pattern.format(c) for c in NOTABLE[:: 1 if not REDUCED else 50]])
+    assert_equal(
+        encoder(language="german"), [pattern.format(c) for c in NOTABLE[:: 1 if not REDUCED else 50]]
+    )
 
 
 @pytest.mark.parametrize("code", [0, *range(0x1C, 0x20), 0x7F, 0x85, 0xA0, 0x200B, 0x203F, 0x2028, 0xFEFF])
@@ -166,8 +168,9 @@ def test_terms_that_share_an_id():
     assert_queries_equal(one, [text])
     k, b, avg_len = one.config.k, one.config.b, one.config.avg_len
     expected = [reference.document_weight_unfused(tf, 6, k, b, avg_len).item() for tf in (5, 2)]
-    for found, weight in zip((one.encode_documents([text]), fastembed_documents(one.config, [text])), expected,
-                             strict=True):
+    for found, weight in zip(
+        (one.encode_documents([text]), fastembed_documents(one.config, [text])), expected, strict=True
+    ):
         assert found.values[found.indices == 12345].tolist() == [weight]
 
 
@@ -200,9 +203,7 @@ DIFFERENCES = {
         "snake_case_name", ["snake", "case", "name"], ["snake_case_nam"]
     ),
     "underscores at the ends": Difference("__init__", ["init"], ["__init__"]),
-    "underscores alone, but for a single one": Difference(
-        "_ __ a", ["a"], ["__", "a"], {"stopwords": {}}
-    ),
+    "underscores alone, but for a single one": Difference("_ __ a", ["a"], ["__", "a"], {"stopwords": {}}),
     "words of more than 40 characters are dropped": Difference("w" * 41 + " ok", ["w" * 41, "ok"], ["ok"]),
     "that is measured before stemming": Difference("x" * 35 + "nesses", ["x" * 35 + "ness"], []),
     "and so is max_token_len": Difference("runnings", ["run"], [], {"max_token_len": 5}),
@@ -220,9 +221,7 @@ DIFFERENCES = {
     "letters in circles": Difference("ⓐⓑ abc", ["ⓐⓑ", "abc"], ["abc"]),
     "combining iota": Difference("\u0345b", ["\u0345b"], ["b"]),
     # Letters of Unicode 15 and 16, of which Python 3.11 knows nothing yet; newer Pythons know them.
-    "letters newer than Python": Difference(
-        "\U0001e4f0 \ua7cbx", ["\U0001e4f0", "ɤx"], ["x"], PLAIN
-    ),
+    "letters newer than Python": Difference("\U0001e4f0 \ua7cbx", ["\U0001e4f0", "ɤx"], ["x"], PLAIN),
 }
 
 

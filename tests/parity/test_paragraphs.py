@@ -5,6 +5,7 @@ import pydoc_data.topics
 import sysconfig
 import warnings
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,15 @@ def test_translated_messages(language, options):
     assert_documents_equal(one, [" ".join(texts[i : i + 50]) for i in range(0, len(texts), 50)])
     assert_queries_equal(one, texts, singly=False)
     assert_queries_equal(one, texts[::10])
+
+
+def test_messages_in_many_scripts_at_once(options):
+    """Ten languages in one text, with a blank between them and with none."""
+    by_language = [texts[::40] for texts in messages_by_language().values()]
+    mixed = [text for texts in zip_longest(*by_language, fillvalue="") for text in texts if text]
+    one = encoder_for("english", options)
+    for joint in (" ", ""):
+        assert_equal(one, [joint.join(mixed[i : i + 10]) for i in range(0, len(mixed), 10)])
 
 
 def test_python_documentation(options):

@@ -167,9 +167,14 @@ def test_no_texts():
 
 
 @pytest.mark.parametrize("text", ["ـ", "ـ كتاب ـ", "ـ\u064b", "ـa"])
-@pytest.mark.parametrize("limits", [{}, {"min_token_len": 0}, {"min_token_len": 1}, {"max_token_len": 0}])
-def test_token_that_becomes_empty(text, limits):
-    assert_equal(encoder(language="arabic", **limits), [text])
+@pytest.mark.parametrize(
+    "limits",
+    [{}, {"min_token_len": 0}, {"min_token_len": 1}, {"min_token_len": 2}, {"max_token_len": 0},
+     {"max_token_len": 3}, {"min_token_len": 0, "max_token_len": 0}],
+)  # fmt: skip
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+def test_token_that_becomes_empty(text, limits, tokenizer):
+    assert_equal(encoder(language="arabic", tokenizer=tokenizer, **limits), [text])
 
 
 def test_nul_under_whitespace():

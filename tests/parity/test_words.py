@@ -67,8 +67,10 @@ def test_words_with_other_options(language):
         assert_queries_equal(encoder, texts, singly=False)
 
 
-@pytest.mark.parametrize("tokenizer", TOKENIZERS)
-@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize(
+    ("lowercase", "tokenizer"),
+    [*((True, name) for name in TOKENIZERS), (False, "word"), (False, "whitespace")],
+)
 @pytest.mark.parametrize("language", STOPWORD_LANGUAGES, indirect=True, scope="module")
 def test_stopwords(language, tokenizer, lowercase):
     listed = stopwords(language)
