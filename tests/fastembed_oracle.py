@@ -1,4 +1,4 @@
-"""FastEmbed's `Qdrant/bm25` as the oracle of `dialect="fastembed"`, with the stopword lists of this repository."""
+"""FastEmbed's `Qdrant/bm25`: the oracle of `dialect="fastembed"`, with the stopword lists from here."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fastembed(config: Bm25Config) -> Bm25:
 
 
 def harmless(config: Bm25Config, texts: Sequence[str]) -> list[str]:
-    """Return the texts that do not end the process: the Greek stemmer panics, and FastEmbed does not guard it."""
+    """Return the texts that do not end the process: FastEmbed's Greek stemmer panics on some words."""
     if config.stemmer_language != "greek":
         return list(texts)
     return [text for text in texts if not any(map(may_panic, re.split(r"\W+", text.lower())))]

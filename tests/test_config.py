@@ -328,7 +328,7 @@ PINNED = [
     ({"b": 0.5}, "c5499ae1f27b79ef2fb93b8d8b06a473", "6c52bf84c8040dd09bbbfb776f8a5675"),
     ({"avg_len": 100.0}, "c5499ae1f27b79ef2fb93b8d8b06a473", "0019543771637d7d4fdbb7ffc4b452cf"),
     ({"k3": 8.0}, "c5499ae1f27b79ef2fb93b8d8b06a473", "34941cb64e20455a79bf5fa30b32fa87"),
-    ({"tokenizer": "prefix"}, "7cba8c2adb4800d8554f2f8535f536bf", "764af34874b5e12a78aaa87dca32b0dd"),
+    ({"tokenizer": "prefix"}, "a2b9df79de433f89939f91bb02b7ab09", "290283b7904fd937d5b12ef76e9482fb"),
     (
         {"tokenizer": "prefix", "min_token_len": 3, "max_token_len": 8},
         "27de7c4e43731e5aae06d62dc12417ab",

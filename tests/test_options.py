@@ -1,4 +1,4 @@
-"""What Qdrant does not have among the options: dialects, plug-ins, synonyms, protected words, extra stemmers."""
+"""Options that Qdrant lacks: dialects, plug-ins, synonyms, protected words, extra stemmers."""
 
 import json
 import pickle
@@ -95,11 +95,22 @@ def test_several_extensions():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"tokenizer": "prefix"}, {"tokenizer": "code"}, {"tokenizer": "multilingual"}, {"language": "german"},
-     {"stemmer": snowball("armenian")}, {"stemmer": {"type": "none"}}, {"synonyms": {}}, {"filters": []},
-     {"protected_words": ()}, {"k": 2.0, "b": 0.5, "avg_len": 9}],
+    [
+        {},
+        {"tokenizer": "prefix"},
+        {"tokenizer": "prefix", "min_token_len": 1},
+        {"tokenizer": "code"},
+        {"tokenizer": "multilingual"},
+        {"language": "german"},
+        {"stemmer": snowball("armenian")},
+        {"stemmer": {"type": "none"}},
+        {"synonyms": {}},
+        {"filters": []},
+        {"protected_words": ()},
+        {"k": 2.0, "b": 0.5, "avg_len": 9},
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_qdrant_has_is_no_extension(options):
     config = Bm25Config(**options)
     assert config.extensions == ()
@@ -112,17 +123,45 @@ def test_what_qdrant_has_is_no_extension(options):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("tokenizer", {}, "tokenizer.type must be \"plugin\", got None"),
+        ("tokenizer", {}, 'tokenizer.type must be "plugin", got None'),
         ("tokenizer", {"type": "word"}, "tokenizer.type must be \"plugin\", got 'word'"),
         ("tokenizer", {"type": "plugin"}, "tokenizer.name must be a string, got NoneType None"),
-        ("tokenizer", {"type": "plugin", "nam": "shout"}, r"tokenizer: unknown key 'nam' \(did you mean 'name'"),
+        (
+            "tokenizer",
+            {"type": "plugin", "nam": "shout"},
+            r"tokenizer: unknown key 'nam' \(did you mean 'name'",
+        ),
         ("tokenizer", {**PLUGIN, "version": 2}, "tokenizer.version must be a string, got int 2"),
-        ("tokenizer", {**PLUGIN, "name": "shot"}, r"tokenizer: unknown plug-in 'shot' \(did you mean 'shout'\?\)"),
-        ("stemmer", {**PLUGIN, "name": "zzz"}, "stemmer: unknown plug-in 'zzz'; known: .*shout.*bm25.plugins.reg"),
-        ("stemmer", {**PLUGIN, "version": "1"}, "stemmer: plug-in 'shout' is version '2' here.*'1' is asked for"),
-        ("stemmer", {**PLUGIN, "language": "german"}, "stemmer: unknown key 'language'.*allowed: type, name, vers"),
-        ("stemmer", {"type": "plug-in"}, "stemmer.type: unknown stemmer 'plug-in' .*'plugin'.*snowball, none, plug"),
-        ("stemmer", snowball("polski"), "stemmer.language: unknown language 'polski' .*'polish'.*allowed: arabic, "),
+        (
+            "tokenizer",
+            {**PLUGIN, "name": "shot"},
+            r"tokenizer: unknown plug-in 'shot' \(did you mean 'shout'\?\)",
+        ),
+        (
+            "stemmer",
+            {**PLUGIN, "name": "zzz"},
+            "stemmer: unknown plug-in 'zzz'; known: .*shout.*bm25.plugins.reg",
+        ),
+        (
+            "stemmer",
+            {**PLUGIN, "version": "1"},
+            "stemmer: plug-in 'shout' is version '2' here.*'1' is asked for",
+        ),
+        (
+            "stemmer",
+            {**PLUGIN, "language": "german"},
+            "stemmer: unknown key 'language'.*allowed: type, name, vers",
+        ),
+        (
+            "stemmer",
+            {"type": "plug-in"},
+            "stemmer.type: unknown stemmer 'plug-in' .*'plugin'.*snowball, none, plug",
+        ),
+        (
+            "stemmer",
+            snowball("polski"),
+            "stemmer.language: unknown language 'polski' .*'polish'.*allowed: arabic, ",
+        ),
         ("filters", "shout", "filters must be a list of plug-ins, got str 'shout'"),
         ("filters", PLUGIN, "filters must be a list of plug-ins, got dict"),
         ("filters", [PLUGIN, "shout"], r"filters\[1\] must be .*plugin.*, got str 'shout'"),
@@ -136,17 +175,33 @@ def test_what_qdrant_has_is_no_extension(options):
         ("synonyms", {"a": [""]}, r"synonyms\['a'\]\[0\] must be one word"),
         ("synonyms", {"a b": ["c"]}, "synonyms must be one word without white space, got 'a b'"),
         ("synonyms", {" a": ["c"]}, "synonyms must be one word without white space, got ' a'"),
-        ("synonyms", {"a": ["b\ud800"]}, r"synonyms\['a'\]\[0\] is not valid Unicode: lone surrogate at position 1"),
+        (
+            "synonyms",
+            {"a": ["b\ud800"]},
+            r"synonyms\['a'\]\[0\] is not valid Unicode: lone surrogate at position 1",
+        ),
         ("synonyms", {3: ["b"]}, "synonyms must be a string, got int 3"),
-        ("synonyms", {"a": ["b"], "A": ["c"]}, r"synonyms\['A'\]: there are two rules for 'a', and they differ"),
+        (
+            "synonyms",
+            {"a": ["b"], "A": ["c"]},
+            r"synonyms\['A'\]: there are two rules for 'a', and they differ",
+        ),
         ("synonyms", {"a": ["b"], "b": ["a"]}, "synonyms: (a => b => a|b => a => b) is a cycle; drop one"),
-        ("synonyms", {"a": ["x", "b"], "b": ["c"], "c": ["A"]}, r"synonyms: (\w) => \w => \w => \1 is a cycle"),
+        (
+            "synonyms",
+            {"a": ["x", "b"], "b": ["c"], "c": ["A"]},
+            r"synonyms: (\w) => \w => \w => \1 is a cycle",
+        ),
         ("protected_words", "dogs", "protected_words must be a list of strings, got str 'dogs'"),
         ("protected_words", ["a", 3], r"protected_words\[1\] must be a string, got int 3"),
-        ("protected_words", ["a", "b c"], r"protected_words\[1\] must be one word without white space, got 'b c'"),
+        (
+            "protected_words",
+            ["a", "b c"],
+            r"protected_words\[1\] must be one word without white space, got 'b c'",
+        ),
         ("protected_words", ["\udfff"], r"protected_words\[0\] is not valid Unicode"),
     ],
-)  # fmt: skip
+)
 def test_errors_name_the_option_the_value_and_what_is_allowed(option, value, message):
     for make in (lambda options: Bm25Config(**options), Bm25Config.from_dict):
         with pytest.raises(Bm25ConfigError, match=f"^{message}"):
@@ -164,13 +219,19 @@ def test_one_rule_may_be_given_twice():
     ("rules", "followed"),
     [
         ({"a": ["b"], "b": ["c"]}, {"a": ("c",), "b": ("c",)}),
-        ({"a": ["b", "x"], "b": ["c", "d"], "d": ["e"]}, {"a": ("c", "e", "x"), "b": ("c", "e"), "d": ("e",)}),
+        (
+            {"a": ["b", "x"], "b": ["c", "d"], "d": ["e"]},
+            {"a": ("c", "e", "x"), "b": ("c", "e"), "d": ("e",)},
+        ),
         ({"car": ["car", "vehicle"]}, {"car": ("car", "vehicle")}),
-        ({"auto": ["car"], "car": ["car", "vehicle"]}, {"auto": ("car", "vehicle"), "car": ("car", "vehicle")}),
+        (
+            {"auto": ["car"], "car": ["car", "vehicle"]},
+            {"auto": ("car", "vehicle"), "car": ("car", "vehicle")},
+        ),
         ({"a": ["b", "b", "c"], "c": ["b"]}, {"a": ("b",), "c": ("b",)}),
         ({"a": ["a"]}, {"a": ("a",)}),
     ],
-)  # fmt: skip
+)
 def test_chains_of_synonyms_are_followed_to_their_end(rules, followed):
     config = Bm25Config(synonyms=rules)
     assert config.synonyms == followed
@@ -310,16 +371,25 @@ def test_only_multilingual_knows_no_terms():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tokenizer": "whitespace"}, "tokenizer 'whitespace' does not exist in dialect 'fastembed'.*always 'word'"),
+        (
+            {"tokenizer": "whitespace"},
+            "tokenizer 'whitespace' does not exist in dialect 'fastembed'.*always 'word'",
+        ),
         ({"tokenizer": "multilingual"}, "tokenizer 'multilingual' does not exist in dialect 'fastembed'"),
         ({"tokenizer": PLUGIN}, "tokenizer .*shout.* does not exist in dialect 'fastembed'"),
-        ({"lowercase": False}, "lowercase False does not exist in dialect 'fastembed', where it is always True"),
+        (
+            {"lowercase": False},
+            "lowercase False does not exist in dialect 'fastembed', where it is always True",
+        ),
         ({"ascii_folding": True}, "ascii_folding True does not exist in dialect 'fastembed'.*always False"),
-        ({"min_token_len": 2}, "min_token_len 2 does not exist in dialect 'fastembed', where it is always None"),
+        (
+            {"min_token_len": 2},
+            "min_token_len 2 does not exist in dialect 'fastembed', where it is always None",
+        ),
         ({"language": "japanese"}, "language: unknown language 'japanese'.*allowed: arabic, danish"),
         ({"language": "armenian"}, "language: unknown language 'armenian'"),
     ],
-)  # fmt: skip
+)
 def test_what_fastembed_does_not_have(options, message):
     with pytest.raises(Bm25ConfigError, match=f"^{message}"):
         Bm25Config(dialect="fastembed", **options)
@@ -360,7 +430,6 @@ def test_limits_of_length(options, shortest, longest):
         ({}, {"synonyms": {}}),
         ({}, {"synonyms": None, "filters": [], "protected_words": []}),
         ({"synonyms": {"a": ["b"], "b": ["c"]}}, {"synonyms": {"b": ["c"], "a": ["c"]}}),
-        ({"tokenizer": "prefix"}, {"tokenizer": "prefix", "min_token_len": 1}),
         ({"dialect": "fastembed"}, {"dialect": "fastembed", "max_token_len": 40}),
         ({"filters": [PLUGIN]}, {"filters": [FOUND]}),
         ({"stemmer": {"type": "none"}}, {"stemmer": {"type": "none"}, "protected_words": ["a"]}),
@@ -378,6 +447,7 @@ def test_what_differs_has_fingerprints_that_differ():
         {"protected_words": ["a"]}, {"protected_words": ["a", "b"]}, {"stemmer": snowball("polish")},
         {"stemmer": snowball("porter")}, {"dialect": "fastembed"}, {"max_token_len": 40, "min_token_len": 1},
         {"tokenizer": "prefix"}, {"tokenizer": "code"}, {"tokenizer": "multilingual"},
+        {"tokenizer": "prefix", "min_token_len": 1},  # where an empty stem is dropped
     ]  # fmt: skip
     assert len({Bm25Config(**each).analysis_fingerprint for each in options}) == len(options)
 

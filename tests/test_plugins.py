@@ -68,7 +68,7 @@ def test_register_find_and_unregister():
         Bm25ConfigError, match=r"^unknown plug-in 'p'; known: .*\. Register it with bm25\.plugins"
     ):
         plugins.find("p")
-    with pytest.raises(Bm25ConfigError, match="^no plug-in 'p' is registered"):
+    with pytest.raises(Bm25ConfigError, match=r"^no plug-in 'p' is registered"):
         plugins.unregister("p")
 
 
@@ -89,7 +89,7 @@ def test_a_name_stands_for_one_function():
     register(str.upper)  # once more the same
     for function, version in ((str.lower, "1"), (str.upper, "2")):
         with pytest.raises(
-            Bm25ConfigError, match="plug-in 'p' is registered already, as version '1' of .*upper"
+            Bm25ConfigError, match=r"plug-in 'p' is registered already, as version '1' of .*upper"
         ):
             register(function, version=version)
     assert plugins.find("p").function is str.upper
@@ -196,12 +196,20 @@ def test_a_string_or_several(result, expected):
         ([3], "plug-in 'p' returned, for 'tok', int 3, not a string"),
         (["a", None], "plug-in 'p' returned, for 'tok', NoneType None, not a string"),
         (b"ab", "plug-in 'p' returned, for 'tok', int 97, not a string"),
-        ("a b", "plug-in 'p' returned, for 'tok', 'a b', which has white space in it; return several strings"),
-        (" a", "white space"), ("a\n", "white space"), ("\n", "white space"), (" ", "white space"),
-        (["a", "b\u3000c"], "white space"), ("a\tb", "white space"), ("a\x85b", "white space"),
+        (
+            "a b",
+            "plug-in 'p' returned, for 'tok', 'a b', which has white space in it; return several strings",
+        ),
+        (" a", "white space"),
+        ("a\n", "white space"),
+        ("\n", "white space"),
+        (" ", "white space"),
+        (["a", "b\u3000c"], "white space"),
+        ("a\tb", "white space"),
+        ("a\x85b", "white space"),
         ("a\ud800", r"plug-in 'p' returned, for 'tok', 'a\\ud800', which is not valid Unicode"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("option", ["tokenizer", "filters", "stemmer"])
 def test_what_is_no_term(result, message, option):
     value = register(lambda token: result)

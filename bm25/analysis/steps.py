@@ -15,12 +15,16 @@ from typing import Protocol
 from bm25.analysis import unicode
 from bm25.analysis.multilingual import SPACE
 from bm25.analysis.stemming import Stemmer
+from bm25.errors import Bm25InputError
 from bm25.plugins import Plugin
 
 __all__ = [
     "Filter", "Fold", "Lengths", "Lowercase", "LowercaseFastEmbed", "Prefixes", "Spaces", "Stem",
     "StemByPlugin", "Stopwords", "Synonyms", "TextStep", "TokenStep", "Tokens",
 ]  # fmt: skip
+
+MAX_PREFIXES = 4096
+"""Of one token. Without a bound, one token of base64 would fill the memory with its prefixes."""
 
 Tokens = tuple[list[str], Sequence[int]]
 
@@ -233,7 +237,15 @@ class Prefixes:
             least = 0 if self._keeps_empty else shortest
             kept, owners = _keep([len(token) >= least for token in tokens], tokens, owners)
             return [token[: self._longest] for token in kept], owners
-        longest = self._longest if self._longest is not None else max(map(len, tokens), default=0)
+        longest = max(map(len, tokens), default=0)
+        if self._longest is not None:
+            longest = min(longest, self._longest)
+        if longest > MAX_PREFIXES:
+            token = max(tokens, key=len)
+            raise Bm25InputError(
+                f"a token of {len(token)} characters, {token[:40]!r}..., has more than {MAX_PREFIXES} prefixes; "
+                "set max_token_len, the length of the longest prefix (20 is plenty for words)"
+            )
         lengths = range(shortest, longest + 1)
         found = [[token[:n] for n in lengths[: max(0, len(token) + 1 - shortest)]] for token in tokens]
         if self._keeps_empty and "" in tokens:

@@ -36,10 +36,19 @@ def halves(token):
         (steps.Synonyms(SYNONYMS), ["x", "y"], ["x", "y"], [0, 1]),
         (steps.Filter(plugin(halves)), ["ab", "gone", "c"], ["a", "b", "c"], [0, 0, 2]),
         (steps.Stem("english", stemmer("english")), ["running", "added"], ["run", "ad"], [0, 1]),
-        (steps.Stem("english", stemmer("english"), ["running"]), ["running", "runs"], ["running", "run"], [0, 1]),
+        (
+            steps.Stem("english", stemmer("english"), ["running"]),
+            ["running", "runs"],
+            ["running", "run"],
+            [0, 1],
+        ),
         (steps.StemByPlugin(plugin(halves)), ["ab", "gone", "cd"], ["a", "b", "c", "d"], [0, 0, 2, 2]),
-        (steps.StemByPlugin(plugin(halves), ["ab", "gone"]), ["ab", "gone", "cd"], ["ab", "gone", "c", "d"],
-         [0, 1, 2, 2]),
+        (
+            steps.StemByPlugin(plugin(halves), ["ab", "gone"]),
+            ["ab", "gone", "cd"],
+            ["ab", "gone", "c", "d"],
+            [0, 1, 2, 2],
+        ),
         (steps.Lengths(2, 3), ["a", "ab", "abc", "abcd", "", "日本語"], ["ab", "abc", "日本語"], [1, 2, 5]),
         (steps.Lengths(0, None), ["", "abcd"], ["", "abcd"], [0, 1]),
         (steps.Lengths(1, None), ["", "x" * 1000], ["x" * 1000], [1]),
@@ -48,10 +57,22 @@ def halves(token):
         (steps.Prefixes(2, 3, longest_only=False), ["a", "ab", "abcd"], ["ab", "ab", "abc"], [1, 2, 2]),
         (steps.Prefixes(2, None, longest_only=True), ["a", "ab", "abcd"], ["ab", "abcd"], [1, 2]),
         (steps.Prefixes(2, 3, longest_only=True), ["a", "ab", "abcd"], ["ab", "abc"], [1, 2]),
-        (steps.Prefixes(1, 3, longest_only=False), ["\U0001f600é日x"], ["\U0001f600", "\U0001f600é", "\U0001f600é日"],
-         [0, 0, 0]),
+        # An empty stem is its own prefix where no least length is given, and the empty prefix is one of
+        # every token's where that is 0.
+        (steps.Prefixes(None, None, longest_only=False), ["", "ab", ""], ["", "a", "ab", ""], [0, 1, 1, 2]),
+        (steps.Prefixes(None, 0, longest_only=False), ["", "ab"], [], []),
+        (steps.Prefixes(None, 0, longest_only=True), ["", "ab"], ["", ""], [0, 1]),
+        (steps.Prefixes(0, 1, longest_only=False), ["", "ab"], ["", "", "a"], [0, 1, 1]),
+        (steps.Prefixes(1, None, longest_only=False), ["", "a"], ["a"], [1]),
+        (steps.Prefixes(1, None, longest_only=True), ["", "a"], ["a"], [1]),
+        (
+            steps.Prefixes(1, 3, longest_only=False),
+            ["\U0001f600é日x"],
+            ["\U0001f600", "\U0001f600é", "\U0001f600é日"],
+            [0, 0, 0],
+        ),
     ],
-)  # fmt: skip
+)
 def test_tokens_and_their_owners(step, tokens, found, owners):
     assert run(step, *tokens) == (found, owners)
     # The numbers are the caller's: they are passed on, not made anew.
@@ -115,6 +136,7 @@ STEPS = {
     "lengths": steps.Lengths(2, 4),
     "prefixes": steps.Prefixes(2, 4, longest_only=False),
     "longest prefix": steps.Prefixes(2, 4, longest_only=True),
+    "all prefixes": steps.Prefixes(None, None, longest_only=False),
 }
 tokens = st.one_of(
     st.sampled_from(["the", "a", "tv", "car", "gone", "running", "runs", "", "αντίθετε", "θάλασσα"]),

@@ -23,9 +23,12 @@ kitabların və etxeak eta বইগুলি এবং llibres els 学习 的 �
 """
 WORDS = tuple(_INFLECTED.split())
 
-IDENTIFIERS = tuple(
-    ["getUserName", "snake_case_name", "HTTPServer", "parseHTTPRequest2", "utf8Decode", "ABc", "URLs", "URLsFoo", "URLst", "IDss", "foo_barBaz", "1_000", "0xDEAD_BEEF", "__init__", "_1_2_", "ÉcoleÉtéX", "AB日", "SCREAMING_SNAKE", "camelCase2Go", "x2Y4", "IOError", "getHTTPSUrl", "aB", "Ab", "ΑβΓδ", "ПриветМир_ещёРаз", "ǅungla_ǅX", "Ⅷth", "ⅷX", "ªB", "ßS", "ÀÉs", "ŁódźS", "İstanbulI", "ſTart", "日本Go한국Ko", "ABCs_DEFs", "x²", "X²Y", "a١B", "_", "__"]
-)
+_IDENTIFIERS = """
+getUserName snake_case_name HTTPServer parseHTTPRequest2 utf8Decode ABc URLs URLsFoo URLst IDss foo_barBaz
+1_000 0xDEAD_BEEF __init__ _1_2_ ÉcoleÉtéX AB日 SCREAMING_SNAKE camelCase2Go x2Y4 IOError getHTTPSUrl aB Ab
+ΑβΓδ ПриветМир_ещёРаз ǅungla_ǅX Ⅷth ⅷX ªB ßS ÀÉs ŁódźS İstanbulI ſTart 日本Go한국Ko ABCs_DEFs x² X²Y a١B _ __
+"""
+IDENTIFIERS = tuple(_IDENTIFIERS.split())
 
 # Characters at which some rule turns: sigma and its neighbours, dotted I, joiners, combining marks,
 # tatweel, NUL, emoji, right-to-left marks, unusual spaces, letters that only folding touches.

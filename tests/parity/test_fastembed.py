@@ -2,10 +2,14 @@
 
 import re
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from fastembed.sparse.bm25 import Bm25 as FastEmbedBm25
+from fastembed.sparse.bm25 import supported_languages
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,10 +26,10 @@ from tests.fastembed_oracle import (
     harmless,
 )
 from tests.parity import strategies
-from tests.parity.test_paragraphs import messages_by_language
+from tests.parity.test_paragraphs import language_of, messages_by_language
 from tests.parity.test_suffixes import made_up_words
 from tests.parity.test_unicode import EVERY, NOTABLE
-from tests.parity.words import words
+from tests.parity.words import message_files, words
 from tests.strategies import examples, nasty_texts
 
 PLAIN = {"stopwords": {}, "stemmer": {"type": "none"}}
@@ -40,8 +44,6 @@ def groups(items, size):
 
 
 def test_languages():
-    from fastembed.sparse.bm25 import supported_languages
-
     assert sorted(FASTEMBED_LANGUAGES) == supported_languages
 
 
@@ -52,9 +54,9 @@ def test_words(language):
     for form in (str, str.upper):
         sample = harmless(one.config, list(map(form, words(language))))
         together = groups(sample, 200)
-        assert_documents_equal(one, together)
+        assert_documents_equal(one, together if form is str else together[::3])
         assert_queries_equal(one, together[::4], singly=False)
-        assert_documents_equal(one, sample[::10])
+        assert_documents_equal(one, sample[::20])
 
 
 @pytest.mark.skipif(REDUCED, reason="many texts")
@@ -65,7 +67,7 @@ def test_words_made_of_suffixes(language):
 
 
 @pytest.mark.skipif(REDUCED, reason="many texts")
-@pytest.mark.parametrize("language", sorted(messages_by_language()))
+@pytest.mark.parametrize("language", sorted({language_of(file.parts[-3]) for file in message_files()}))
 def test_translated_messages(language):
     """Paragraphs in a hundred languages, under English where FastEmbed does not have the language."""
     one = encoder(language=language if language in FASTEMBED_LANGUAGES else "english")
@@ -175,7 +177,7 @@ def test_terms_that_share_an_id():
 
 
 def test_what_fastembed_itself_yields():
-    """Ids in the order of the text, weights in float64, and integers for queries; ours are sorted, float32."""
+    """Ids in the order of the text, weights in float64, integers for queries; ours are sorted, float32."""
     model = fastembed(Bm25Config(dialect="fastembed"))
     document = next(iter(model.embed(["mango apple zebra mango"])))
     terms = [reference.term_id(term) for term in (b"mango", b"appl", b"zebra")]
@@ -188,14 +190,14 @@ def test_what_fastembed_itself_yields():
     assert (indices.tolist(), values.dtype) == (sorted(terms), np.float32)
 
 
-# What a collection made by FastEmbed and one made by Qdrant disagree in. The table of the docs is made of this.
+# What collections made by FastEmbed and by Qdrant disagree in. The table of the docs is made of this.
 
 
 class Difference(NamedTuple):
     text: str
     qdrant: list[str]
     fastembed: list[str]
-    options: dict = {}
+    options: Mapping = MappingProxyType({})
 
 
 DIFFERENCES = {
@@ -277,9 +279,7 @@ def test_armenian_is_not_among_fastembeds_languages():
     with pytest.raises(Bm25ConfigError, match="unknown language 'armenian'"):
         Bm25Config(dialect="fastembed", language="armenian")
     with pytest.raises(ValueError, match="armenian"):
-        from fastembed.sparse.bm25 import Bm25
-
-        Bm25("Qdrant/bm25", language="armenian")
+        FastEmbedBm25("Qdrant/bm25", language="armenian")
 
 
 def test_what_is_no_word_to_python():

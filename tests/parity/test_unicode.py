@@ -88,13 +88,19 @@ def test_every_code_point(options, pattern):
 @pytest.mark.parametrize(
     ("options", "pattern"),
     [
-        ("prefix", "aΣ{}b"), ("code", "a{}b"), ("code", "A{}B"), ("code", "a_{0}1{0}s{0}_"),
+        ("prefix", "Σ{}"), ("code", "a{}b"), ("code", "A{}B"), ("code", "a_{0}1{0}s{0}_"),
         ("code-as-is", "1{0}Ab AB{0}sx"),
     ],
 )  # fmt: skip
 def test_every_code_point_among_others(options, pattern):
     """Many in one text: each token differs from the others by its code point."""
-    sample = [pattern.format(c) for c in EVERY]
+    # What no plane has a character at is left out of the long patterns.
+    some = (
+        EVERY
+        if len(pattern) < 5
+        else [c for c in EVERY if c < "\U00032400" or "\U000dffff" < c < "\U000e0200"]
+    )
+    sample = [pattern.format(c) for c in some]
     sample = [" ".join(sample[i : i + 300]) for i in range(0, len(sample), 300)]
     one = encoder(**OPTIONS[options])
     assert_documents_equal(one, sample)
