@@ -38,7 +38,6 @@ EXTENSIONS = [
     ("tokenizer", FOUND, FOUND, "tokenizer plug-in 'shout'"),
     ("stemmer", PLUGIN, FOUND, "stemmer plug-in 'shout'"),
     ("stemmer", snowball("pl"), snowball("polish"), "stemmer 'polish'"),
-    ("stemmer", snowball("dutch_porter"), snowball("dutch_porter"), "stemmer 'dutch_porter'"),
     ("filters", [PLUGIN], (FOUND,), "filter 'shout'"),
     ("filters", (FOUND,), (FOUND,), "filter 'shout'"),
     ("synonyms", {"TV": ["Television", "set"]}, {"tv": ("television", "set")}, "synonyms (1 words)"),
@@ -298,7 +297,7 @@ def test_a_language_with_a_list_and_an_extra_stemmer_has_none_by_default(languag
         {"language": "german", "stemmer": snowball("english")},
         {"language": "japanese", "stemmer": snowball("english")},
         {"dialect": "fastembed", "stemmer": snowball("dutch")},
-        {"language": "dutch", "stemmer": snowball("dutch_porter")},
+        {"stemmer": snowball("porter")},
     ],
     ids=str,
 )

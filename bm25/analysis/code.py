@@ -25,34 +25,39 @@ def split_identifiers(text: str, *, wholes: bool) -> str:
         wholes: whether an identifier of several parts is kept beside them; the engine keeps it only
             when it lowercases.
     """
+    # One pass over all lines finds the parts of those that are one identifier, in ASCII: nearly all.
+    marked = _boundary(True).sub(" ", text).split("\n")
     return "\n".join(
-        [line if _is_one_part(line) else _parts_of_line(line, wholes) for line in text.split("\n")]
+        [
+            _parts_of_identifier(line, parts, wholes)
+            if line.isascii() and " " not in line
+            else _parts_of_line(line, wholes)
+            for line, parts in zip(text.split("\n"), marked, strict=True)
+        ]
     )
 
 
-def _is_one_part(line: str) -> bool:
-    """Tell, quickly and only for some, that a line is one identifier of one part."""
-    return line.isascii() and line.islower() and "_" not in line and " " not in line
-
-
 def _parts_of_line(line: str, wholes: bool) -> str:
-    return " ".join([part for word in line.split(" ") if word for part in _parts(word, wholes)])
+    boundary = _boundary(False)
+    found = [_parts_of_identifier(word, boundary.sub(" ", word), wholes) for word in line.split(" ")]
+    return " ".join([parts for parts in found if parts])
 
 
-def _parts(identifier: str, wholes: bool) -> list[str]:
+def _parts_of_identifier(identifier: str, marked: str, wholes: bool) -> str:
+    """Return the parts of an identifier separated by spaces, given it with spaces where case splits it."""
+    if "_" not in identifier:
+        if len(marked) == len(identifier) or identifier[0] in DIGITS:
+            return identifier
+        return f"{marked} {identifier}" if wholes else marked
     if identifier[0] in DIGITS:
-        return [identifier.replace("_", "")]
-    boundary = _boundary(identifier.isascii())
-    found: list[str] = []
-    pieces = [piece for piece in identifier.split("_") if piece]
-    for piece in pieces:
-        parts = boundary.sub(" ", piece).split(" ")
-        found += parts
-        if wholes and len(parts) > 1:
-            found.append(piece)
-    if wholes and len(pieces) > 1:
-        found.append("".join(pieces))
-    return found
+        return identifier.replace("_", "")
+    pieces = [piece for piece in marked.split("_") if piece]
+    if not wholes:
+        return " ".join(pieces)
+    found = [f"{piece} {piece.replace(' ', '')}" if " " in piece else piece for piece in pieces]
+    if len(pieces) > 1:
+        found.append(identifier.replace("_", ""))
+    return " ".join(found)
 
 
 @cache
@@ -66,5 +71,7 @@ def _boundary(ascii_only: bool) -> re.Pattern[str]:
         upper, other = "A-Z", "[a-z]"
     else:
         upper = uppercase_class()
-        other = f"[^{upper}{numeric_class()}]"
-    return re.compile(f"(?<=[^{upper}])(?=[{upper}])|(?<=[{upper}])(?=[{upper}](?:(?!s){other}|s{other}))")
+        other = f"[^{upper}{numeric_class()}_ \\n]"
+    after_other = f"(?<=[^{upper}_ \\n])(?=[{upper}])"
+    last_of_several = f"(?<=[{upper}])(?=[{upper}](?:(?!s){other}|s{other}))"
+    return re.compile(f"{after_other}|{last_of_several}")

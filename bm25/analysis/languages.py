@@ -29,8 +29,8 @@ STEMMER_LANGUAGES = (
 )  # fmt: skip
 
 EXTRA_STEMMERS = (
-    "basque", "catalan", "czech", "dutch_porter", "esperanto", "estonian", "hindi", "indonesian", "irish",
-    "lithuanian", "nepali", "persian", "polish", "porter", "serbian", "sesotho", "yiddish",
+    "basque", "catalan", "czech", "esperanto", "estonian", "hindi", "indonesian", "irish", "lithuanian",
+    "nepali", "persian", "polish", "porter", "serbian", "sesotho", "yiddish",
 )  # fmt: skip
 """Snowball's stemmers that Qdrant lacks. No Qdrant server produces their vectors by itself."""
 

@@ -64,7 +64,7 @@ def _surviving(stem_words: Stemmer, otherwise: Stemmer) -> Stemmer:
 def _python_stemmer(language: str) -> Stemmer:
     # `snowballstemmer.stemmer()` would hand out PyStemmer where that is installed, with other rules.
     module = import_module(f"snowballstemmer.{language}_stemmer")
-    make = getattr(module, f"{language.title().replace('_', '')}Stemmer")
+    make = getattr(module, f"{language.capitalize()}Stemmer")
 
     def stem_all(tokens: list[str]) -> list[str]:
         stem_word = make().stemWord  # an object for each call: it keeps the word it works on

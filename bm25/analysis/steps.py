@@ -243,8 +243,8 @@ class Prefixes:
         if longest > MAX_PREFIXES:
             token = max(tokens, key=len)
             raise Bm25InputError(
-                f"a token of {len(token)} characters, {token[:40]!r}..., has more than {MAX_PREFIXES} prefixes; "
-                "set max_token_len, the length of the longest prefix (20 is plenty for words)"
+                f"a token of {len(token)} characters, {token[:40]!r}..., has more than {MAX_PREFIXES} "
+                "prefixes; set max_token_len, the length of the longest prefix (20 is plenty for words)"
             )
         lengths = range(shortest, longest + 1)
         found = [[token[:n] for n in lengths[: max(0, len(token) + 1 - shortest)]] for token in tokens]

@@ -179,7 +179,7 @@ plain_forms = st.builds(
 @given(
     options=st.sampled_from(OPTIONS), role=st.sampled_from(["document", "query"]), forms=st.lists(plain_forms)
 )
-@examples(1500)
+@examples(700)
 def test_forms_that_end_in_a_digit_are_their_own_terms(options, role, forms):
     analyzer = analyzer_of(options, role)
     assume(analyzer.longest_plain > 0)

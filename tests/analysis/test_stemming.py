@@ -55,7 +55,6 @@ EXTRA_STEMS = {
     "basque": (["etxeetan", "liburuak"], ["etxe", "liburu"]),
     "catalan": (["llibres", "caminaven"], ["llibr", "camin"]),
     "czech": (["knihách", "pražského"], ["knih", "pražsk"]),
-    "dutch_porter": (["boeken", "mogelijkheden"], ["boek", "mogelijk"]),
     "esperanto": (["librojn", "kuras"], ["libr", "kur"]),
     "estonian": (["raamatutes", "majadest"], ["raama", "maja"]),
     "hindi": (["किताबों", "लड़कियाँ"], ["किताब", "लड़क"]),

@@ -199,13 +199,13 @@ def test_prefixes():
     reason = "prefixes from 2 characters to 3 characters"
     assert shown("the x word", **options) == [
         ("the", 0, [("stopwords", None, "stopword (english)")], None),
-        ("x", 4, [("prefix", None, "1 characters, a prefix has at least 2")], None),
+        ("x", 4, [("prefix", None, "1 character, a prefix has at least 2")], None),
         ("word", 6, [("prefix", "wo", reason)], "wo"),
         ("word", 6, [("prefix", "wor", reason)], "wor"),
     ]
     assert shown("the x word", "query", **options) == [
         ("the", 0, [], "the"),
-        ("x", 4, [("prefix", None, "1 characters, a prefix has at least 2")], None),
+        ("x", 4, [("prefix", None, "1 character, a prefix has at least 2")], None),
         ("word", 6, [("prefix", "wor", "the longest prefix, up to 3 characters")], "wor"),
     ]
 

@@ -67,7 +67,8 @@ def test_a_missing_extra_is_named():
     done = run_python("-c", code, text=True)
     assert done.returncode == 1
     assert done.stderr == (
-        "bm25: error: the embedded Qdrant needs Qdrant's engine, the package qdrant-edge-py: pip install 'bm25-engine[edge]'\n"
+        "bm25: error: the embedded Qdrant needs Qdrant's engine, the package qdrant-edge-py: "
+        "pip install 'bm25-engine[edge]'\n"
     )
 
 

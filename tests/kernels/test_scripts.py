@@ -26,7 +26,7 @@ def is_supported(text):
 
 
 def blanked(text):
-    """A supported text, with spaces for the neutral characters that begin a form after another script's run."""
+    """A supported text, with spaces for neutral characters that begin a form after a run of another script."""
     out = list(text)
     script = None
     bounds = [-1, *(i for i, c in enumerate(text) if ord(c) in reference.MULTILINGUAL_SEPARATORS), len(text)]

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -128,7 +129,7 @@ stemmers = (
         },
     ),
 )
-@examples(700)
+@examples(500)
 def test_random_configurations(texts, language, options):
     one = encoder(language=language, **options)
     assert_equal(one, harmless(one.config, texts))
@@ -251,6 +252,14 @@ def test_differences(name, dialect):
 def test_every_listed_difference_is_one():
     for case in DIFFERENCES.values():
         assert case.qdrant != case.fastembed
+
+
+def test_the_documented_differences_are_among_these():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "move-from-fastembed.md").read_text()
+    table = page.partition("| what |")[2].partition("\n\n")[0]
+    documented = re.findall(r"^\|[^|]*\| `([^`]+)`[^|]*\|", table, re.MULTILINE)
+    assert len(documented) > 8
+    assert set(documented) <= {case.text for case in DIFFERENCES.values()}
 
 
 def test_rounding():
