@@ -22,6 +22,7 @@ check-types: $(VENV)/dev.stamp
 # conformance vectors.
 check-data: $(VENV)/dev.stamp
 	$(BIN)/python scripts/derive_unicode.py --check
+	$(BIN)/python scripts/derive_multilingual.py --check
 	$(BIN)/python scripts/derive_stopwords.py --check
 	$(BIN)/python scripts/derive_conformance.py --check
 

@@ -3,7 +3,7 @@
     python scripts/derive_multilingual.py            write the file
     python scripts/derive_multilingual.py --check    exit with 1 unless the file equals a fresh derivation
 
-Needs the oracle, and takes about a minute. The tokenizer looks at whole texts, but what it does to a text of
+Needs the oracle and Python 3.11, whose Unicode tables propose normal forms, and takes half a minute. The tokenizer looks at whole texts, but what it does to a text of
 the scripts below is decided character by character. The file says which characters those are; every entry
 is what the engine does with that code point between two letters of the script. A code point whose effect is
 not one of the expected ones is left out of all tables, and texts that contain it are given to the engine.
@@ -19,16 +19,12 @@ Tables: ranges are [first, last], maps go from hexadecimal code point to string,
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import oracle
-
-TARGET = Path(__file__).resolve().parents[1] / "bm25" / "analysis" / "data" / "multilingual.json"
+import tables
 
 LETTERS = {
     "Latin": "z", "Cyrillic": "я", "Greek": "β", "Hebrew": "ש", "Devanagari": "क", "Bengali": "ক",
@@ -65,10 +61,10 @@ def derive() -> dict[str, object]:
                 normal[script][code] = str(form)
     return {
         "oracle": oracle.name_and_version(),
-        "separators": _ranges(separators),
-        "neutral": _ranges(neutral),
+        "separators": tables.ranges(separators),
+        "neutral": tables.ranges(neutral),
         "scripts": {
-            script: _ranges(code for code, other in script_of.items() if other == script)
+            script: tables.ranges(code for code, other in script_of.items() if other == script)
             for script in LETTERS
         },
         "normal": {
@@ -151,40 +147,5 @@ def _tokens(text: str) -> dict[int, int]:
     return dict(zip(vector.indices, map(round, vector.values), strict=True))
 
 
-def _ranges(code_points: Iterable[int]) -> list[list[int]]:
-    ranges: list[list[int]] = []
-    for code in sorted(code_points):
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    return ranges
-
-
-def serialized(tables: dict[str, object]) -> str:
-    """JSON with one table a line."""
-    lines = (f"{_compact(name)}:{_compact(table)}" for name, table in tables.items())
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = parser.parse_args().check
-    fresh = serialized(derive())
-    if not check:
-        TARGET.write_text(fresh, encoding="utf-8", newline="\n")
-    elif not TARGET.exists() or TARGET.read_bytes() != fresh.encode():
-        print(f"{TARGET} differs from what the oracle does: run {Path(__file__).name} again", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tables.main("multilingual.json", __doc__, derive))

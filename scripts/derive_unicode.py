@@ -23,19 +23,16 @@ Tables: ranges are [first, last], maps go from hexadecimal code point to string,
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import oracle
 import qdrant_edge
+import tables
 
-TARGET = Path(__file__).resolve().parents[1] / "bm25" / "analysis" / "data" / "unicode.json"
 PRINTABLE = [chr(code) for code in range(0x20, 0x7F)]
 
 
@@ -53,25 +50,15 @@ def derive() -> dict[str, object]:
     uppercase, numeric = _parts_of_words(alphanumeric)
     return {
         "oracle": oracle.name_and_version(),
-        "alphanumeric": _ranges(alphanumeric),
-        "whitespace": _ranges(whitespace),
-        "cased": _ranges(cased),
-        "case_ignorable": _ranges(case_ignorable),
+        "alphanumeric": tables.ranges(alphanumeric),
+        "whitespace": tables.ranges(whitespace),
+        "cased": tables.ranges(cased),
+        "case_ignorable": tables.ranges(case_ignorable),
         "lowercase": {f"{c:x}": lower for c, lower in lowercase.items()},
         "ascii_folding": {f"{c:x}": fold for c, fold in _mapping(in_tokens, _FOLDING, _folding_candidates)},
-        "uppercase": _ranges(uppercase),
-        "numeric": _ranges(numeric),
+        "uppercase": tables.ranges(uppercase),
+        "numeric": tables.ranges(numeric),
     }
-
-
-def serialized(tables: dict[str, object]) -> str:
-    """JSON with one table a line."""
-    lines = (f"{_compact(name)}:{_compact(table)}" for name, table in tables.items())
-    return "{\n" + ",\n".join(lines) + "\n}\n"
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
 
 
 _WORD = oracle.tokenizer("word")
@@ -90,16 +77,6 @@ def _id(bm25: qdrant_edge.Bm25, token: str) -> int:
     if len(ids) != 1:
         raise Unexplained(f"{token!a} gave {len(ids)} terms instead of one")
     return ids[0]
-
-
-def _ranges(code_points: Iterable[int]) -> list[list[int]]:
-    ranges: list[list[int]] = []
-    for code in sorted(code_points):
-        if ranges and ranges[-1][1] == code - 1:
-            ranges[-1][1] = code
-        else:
-            ranges.append([code, code])
-    return ranges
 
 
 def _mapping(
@@ -230,21 +207,5 @@ def _is_final(context: str, char: str, lowers: tuple[str, ...]) -> bool:
     raise Unexplained(f"no kind of sigma explains {context.format(char)!a}")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="compare instead of writing")
-    check = parser.parse_args().check
-    fresh = serialized(derive())
-    if not check:
-        TARGET.parent.mkdir(parents=True, exist_ok=True)
-        TARGET.write_text(fresh, encoding="utf-8", newline="\n")
-    elif not TARGET.exists() or TARGET.read_bytes() != fresh.encode():
-        print(f"{TARGET} differs from what the oracle does: run {Path(__file__).name} again", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tables.main("unicode.json", __doc__, derive))

@@ -1,4 +1,4 @@
-"""The tokenizer `multilingual`: both its paths, the one of the tables and the one through the engine itself."""
+"""The tokenizer `multilingual`: both its paths, by the tables and through the engine itself."""
 
 import random
 from collections import Counter
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bm25 import Bm25Config, Bm25Encoder
+from bm25.analysis.languages import STOPWORD_LANGUAGES
 from bm25.analysis.multilingual import character_kinds
 from bm25.multilingual import MultilingualCounter
 from tests import corpora
@@ -128,7 +129,7 @@ def messages():
     found = {}
     for file in message_files():
         found.setdefault(file.parts[-3], []).extend(translations(file))
-    return {locale: list(dict.fromkeys(texts)) for locale, texts in found.items()}
+    return {locale: list(dict.fromkeys(texts)) for locale, texts in found.items() if texts}
 
 
 OWN = ("de", "fr", "es", "pl", "tr", "vi", "ru", "uk", "bg", "el", "he", "ko", "hi", "ta", "bn", "ka")
@@ -136,7 +137,8 @@ OWN = ("de", "fr", "es", "pl", "tr", "vi", "ru", "uk", "bg", "el", "he", "ko", "
 
 @pytest.mark.parametrize("locale", OWN)
 def test_messages_of_a_language_take_the_own_path(locale, paths):
-    one = encoder(language=language_of(locale))
+    language = language_of(locale)
+    one = encoder(**({"language": language} if language in STOPWORD_LANGUAGES else PLAIN))
     sample = messages()[locale]
     assert len(sample) > 100
     check(one, sample[:4000])
@@ -166,7 +168,7 @@ def test_messages_of_random_languages_together(joint, paths):
 
 
 def test_english_takes_the_own_path(paths):
-    sample = python_documentation()
+    sample = python_documentation()[::4]
     one = encoder()
     assert_documents_equal(one, sample)
     assert paths.own > 0.99
