@@ -3,10 +3,11 @@
     python scripts/derive_multilingual.py            write the file
     python scripts/derive_multilingual.py --check    exit with 1 unless the file equals a fresh derivation
 
-Needs the oracle and Python 3.11, whose Unicode tables propose normal forms, and takes half a minute. The tokenizer looks at whole texts, but what it does to a text of
-the scripts below is decided character by character. The file says which characters those are; every entry
-is what the engine does with that code point between two letters of the script. A code point whose effect is
-not one of the expected ones is left out of all tables, and texts that contain it are given to the engine.
+Needs the oracle and Python 3.11, whose Unicode tables propose normal forms, and takes half a minute. The
+tokenizer looks at whole texts, but what it does to a text of the scripts below is decided character by
+character. The file says which characters those are; every entry is what the engine does with that code point
+between two letters of the script. A code point whose effect is not one of the expected ones is left out of
+all tables, and texts that contain it are given to the engine.
 
 Tables: ranges are [first, last], maps go from hexadecimal code point to string, identities are left out.
 
