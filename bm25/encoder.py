@@ -188,11 +188,14 @@ class Bm25Encoder:
             the folder of the cache, None where there is none
         """
         from bm25.kernels.jit import cache_directory
+        from bm25.kernels.scripts import warmup as warmup_scripts
 
         encoder = Bm25Encoder(Bm25Config(k3=1.0), threads=1)
         # Enough distinct words that the table of surface forms grows: that has a kernel of its own.
         encoder.encode_documents([" ".join(f"word{i}" for i in range(10_000))])
         encoder.encode_queries(["warm up"])
+        Bm25Encoder(Bm25Config(dialect="fastembed"), threads=1).encode_documents(["warm up"])
+        warmup_scripts()  # without an encoder: its engine may not be installed
         return cache_directory()
 
     def _encode(self, texts: Any, counter: SurfaceFormCounter, weigh: Any) -> SparseVectors:

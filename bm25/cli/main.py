@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
 
-from bm25.cli import analyze, demo, encode, query, verify, warmup
+from bm25.cli import analyze, demo, encode, query, schema, verify, warmup
 from bm25.errors import Bm25ConfigError, Bm25ConfigWarning, Bm25Error
 
 __all__ = ["main"]
@@ -112,6 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (encode, query, analyze, verify, demo, warmup):
+    for command in (encode, query, analyze, verify, demo, schema, warmup):
         command.add_parser(commands)
     return parser

@@ -7,7 +7,7 @@ import numpy as np
 from bm25.kernels.intrinsics import load64
 from bm25.kernels.jit import helper, kernel
 
-__all__ = ["NEUTRAL", "SEPARATOR", "UNSUPPORTED", "blank_leading", "supported_texts"]
+__all__ = ["NEUTRAL", "SEPARATOR", "UNSUPPORTED", "blank_leading", "supported_texts", "warmup"]
 
 # What a character is: one of these, or the number of a script; separators that belong to a script have that
 # number added.
@@ -121,3 +121,12 @@ def blank_leading(data, starts, ends, kinds, out, out_starts):
         copy = out[out_starts[i] : out_starts[i] + end - start]
         copy[:] = data[start:end]
         walk(data, start, end, kinds, True, copy)
+
+
+def warmup():
+    """Compile the kernels for the types of arrays that they are called with, or load them from the cache."""
+    data = np.frombuffer(bytes(72), np.uint8)
+    starts, ends = np.zeros(1, np.int64), np.ones(1, np.int64)
+    kinds = np.frombuffer(bytes(128), np.uint8)
+    supported_texts(data, starts, ends, kinds, np.empty(1, bool), np.empty(1, bool))
+    blank_leading(data, starts, ends, kinds, np.empty(72, np.uint8), starts)
