@@ -74,6 +74,7 @@ class MultilingualCounter(SurfaceFormCounter):
         out = np.empty(int(out_ends[-1]) + PADDING, np.uint8)
         out[-PADDING:] = 0
         blank_leading(texts.data, starts, ends, self._kinds, out, out_starts)
+        out.flags.writeable = False  # as other texts are: another type would be compiled for once more
         return texts._replace(data=out, starts=out_starts, ends=out_ends, owner=out)
 
     def _by_engine(self, texts: Texts, rows: Array, weigh: Weigh | None) -> Counted:

@@ -123,7 +123,7 @@ def blank_leading(data, starts, ends, kinds, out, out_starts):
         walk(data, start, end, kinds, True, copy)
 
 
-def warmup():
+def warmup() -> None:
     """Compile the kernels for the types of arrays that they are called with, or load them from the cache."""
     data = np.frombuffer(bytes(72), np.uint8)
     starts, ends = np.zeros(1, np.int64), np.ones(1, np.int64)
