@@ -58,7 +58,7 @@ class MultilingualCounter(SurfaceFormCounter):
             if not needs_blanks.any() and supported.all():
                 return super().count_part(texts, weigh)
             by_forms = super().count_part(self._with_blanks(texts, supported, needs_blanks), weigh)
-        except Bm25InputError:
+        except (Bm25InputError, UnicodeDecodeError):
             raise invalid_text(texts) from None  # under its number among all
         if supported.all():
             return by_forms
@@ -69,6 +69,8 @@ class MultilingualCounter(SurfaceFormCounter):
         starts, ends = texts.starts[supported], texts.ends[supported]
         if not needs_blanks.any():
             return texts._replace(starts=starts, ends=ends)
+        for row in np.flatnonzero(needs_blanks):  # under a blank, what is no UTF-8 would go unseen
+            texts.data[texts.starts[row] : texts.ends[row]].tobytes().decode()
         out_ends = np.cumsum(ends - starts)
         out_starts = out_ends - (ends - starts)
         out = np.empty(int(out_ends[-1]) + PADDING, np.uint8)

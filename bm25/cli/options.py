@@ -94,11 +94,11 @@ def config_from_arguments(args: argparse.Namespace) -> Bm25Config:
     _import_plugins(args.plugins or ())
     options: dict[str, Any] = _read(args.config) if args.config else {}
     options |= _scalars(args)
+    if plugin := _plugin(args.tokenizer):
+        options["tokenizer"] = plugin
     _add_stopwords(options, args)
     if args.stemmer is not None:
         options["stemmer"] = _stemmer(args.stemmer)
-    if plugin := _plugin(args.tokenizer):
-        options["tokenizer"] = plugin
     if args.filter:
         options["filters"] = [{"type": "plugin", "name": name} for name in args.filter]
     if args.synonyms:

@@ -6,6 +6,7 @@ import pytest
 from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config
 from bm25.config import Bm25Config
 from bm25.errors import Bm25ConfigError
+from tests.cli.process import ENVIRONMENT, run
 
 
 def parse(*flags):
@@ -105,3 +106,91 @@ def test_the_summary_names_preset_and_options():
     assert describe_config(args, config_from_arguments(args)) == (
         "preset tuned: k 1.5, b 0.75, k3 8, avg_len 256, language german, tokenizer word"
     )
+
+
+def test_the_dialect_and_its_preset():
+    assert config("--dialect", "fastembed") == Bm25Config(dialect="fastembed")
+    assert config("--dialect", "fastembed", "--preset", "tuned") == Bm25Config.tuned(dialect="fastembed")
+    assert config("--dialect", "qdrant") == Bm25Config.tuned()
+    args = parse("--dialect", "fastembed")
+    assert describe_config(args, config_from_arguments(args)) == (
+        "preset qdrant: k 1.2, b 0.75, k3 none, avg_len 256, language english, tokenizer word, "
+        "dialect fastembed"
+    )
+
+
+@pytest.mark.parametrize("name", ["word", "whitespace", "prefix", "code", "multilingual"])
+def test_tokenizers(name):
+    assert config("--tokenizer", name) == Bm25Config.tuned(tokenizer=name)
+
+
+def test_files_of_words(tmp_path):
+    (tmp_path / "s.txt").write_text("car, auto\ntv => television\n")
+    (tmp_path / "p.txt").write_text("running\n# no\n")
+    found = config("--synonyms", str(tmp_path / "s.txt"), "--protected-words", str(tmp_path / "p.txt"))
+    words = {"synonyms": {"auto": ["car"], "tv": ["television"]}, "protected_words": ["running"]}
+    assert found == Bm25Config.tuned(**words)
+
+
+MODULE = """
+from bm25 import plugins
+plugins.register("cli-reverse", lambda token: token[::-1], version="1")
+plugins.register("cli-commas", lambda text: text.split(","), version="2")
+"""
+
+
+def vector(folder, *flags):
+    done = run("query", *flags, cwd=folder, text=True, env=QUIET)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+QUIET = {name: value for name, value in ENVIRONMENT.items() if name != "PYTHONWARNINGS"}
+
+
+def error(folder, *flags):
+    done = run("query", *flags, "text", cwd=folder, text=True, env=QUIET)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+def test_plugins_of_a_module_in_the_current_folder(tmp_path):
+    (tmp_path / "cli_plugins.py").write_text(MODULE)
+    plain = ("--no-stopwords", "--stemmer", "none", "--preset", "qdrant")
+    use = (*plain, "--plugins", "cli_plugins")
+    assert vector(tmp_path, *use, "--filter", "cli-reverse", "abc") == vector(tmp_path, *plain, "cba")
+    assert vector(tmp_path, *use, "--tokenizer", "plugin:cli-commas", "ab,c") == vector(
+        tmp_path, *plain, "ab c"
+    )
+    # The stemmer, in the place of the one of the language.
+    stemmed = vector(tmp_path, *use[:1], *use[3:], "--stemmer", "plugin:cli-reverse", "abc")
+    assert stemmed == vector(tmp_path, *plain, "cba")
+    twice = ("--filter", "cli-reverse", "--filter", "cli-reverse")
+    assert vector(tmp_path, *use, *twice, "abc") == vector(tmp_path, *plain, "abc")
+
+
+def test_errors_about_plugins_and_words_are_one_line(tmp_path):
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "s.txt").write_text("a => b\ncar\n")
+    assert error(tmp_path, "--plugins", "broken") == (
+        "bm25: error: --plugins broken: cannot be imported: ZeroDivisionError: division by zero\n"
+    )
+    assert "--plugins nope: cannot be imported: ModuleNotFoundError" in error(tmp_path, "--plugins", "nope")
+    assert "filters[0]: unknown plug-in 'nope'" in error(tmp_path, "--filter", "nope")
+    assert "tokenizer: unknown plug-in 'nope'" in error(tmp_path, "--tokenizer", "plugin:nope")
+    assert error(tmp_path, "--synonyms", "s.txt").startswith(
+        "bm25: error: s.txt: line 2: 'car' has no synonym"
+    )
+    assert "p.txt: cannot be read: No such file" in error(tmp_path, "--protected-words", "p.txt")
+    assert "unknown dialect 'elastic'" in error(tmp_path, "--dialect", "elastic")
+    assert "does not exist in dialect 'fastembed'" in error(
+        tmp_path, "--dialect", "fastembed", "--tokenizer", "code"
+    )
+
+
+def test_a_warning_is_one_line(tmp_path):
+    done = run("query", "--stemmer", "german", "word", "word", cwd=tmp_path, text=True, env=QUIET)
+    assert done.returncode == 0
+    assert done.stderr.startswith("bm25: warning: the stemmer is german's and the stopwords are english's")
+    assert done.stderr.count("\n") == 1

@@ -3,7 +3,14 @@
 from tests.conftest import REDUCED
 
 collect_ignore = (
-    ["test_words.py", "test_paragraphs.py", "test_suffixes.py", "test_unicode.py", "test_weights.py"]
+    [
+        "test_words.py",
+        "test_paragraphs.py",
+        "test_suffixes.py",
+        "test_unicode.py",
+        "test_weights.py",
+        "test_multilingual.py",
+    ]
     if REDUCED
     else []
 )
