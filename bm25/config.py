@@ -113,8 +113,12 @@ class Bm25Config:
         self._check_together()
 
     def _normal(self, word: str) -> str:
-        folded = fold(word) if self.ascii_folding else word
-        return lower(folded) if self.lowercase else folded
+        return self._lower(fold(word) if self.ascii_folding else word)
+
+    def _lower(self, word: str) -> str:
+        if self.dialect == "fastembed":
+            return word.lower()  # the running Python's, as FastEmbed has it
+        return lower(word) if self.lowercase else word
 
     def _check_together(self) -> None:
         if self.max_token_len is not None and (self.min_token_len or 0) > self.max_token_len:
@@ -149,10 +153,12 @@ class Bm25Config:
     def _check_fastembed(self) -> None:
         fixed = {"tokenizer": "word", "lowercase": True, "ascii_folding": False, "min_token_len": None}
         for name, value in fixed.items():
-            if getattr(self, name) != value:
+            if self.to_dict()[name] != value:
+                given = json.dumps(self.to_dict()[name])
+                kept = "not an option" if value is None else f"always {json.dumps(value)}"
                 raise Bm25ConfigError(
-                    f"{name} {getattr(self, name)!r} does not exist in dialect 'fastembed', where it "
-                    f"is always {value!r}; use dialect 'qdrant', or drop the option"
+                    f"{name} {given} does not go with dialect 'fastembed', where it is {kept}; "
+                    "use dialect 'qdrant', or drop the option"
                 )
 
     @classmethod
@@ -278,7 +284,7 @@ class Bm25Config:
     def _analysis(self) -> dict[str, Any]:
         # Resolved values, so that two ways of saying the same thing have one fingerprint. What an older
         # release did not have is left out at its default, so that a new option changes no fingerprint.
-        custom = {lower(word) if self.lowercase else word for word in self.custom_stopwords}
+        custom = {self._lower(word) for word in self.custom_stopwords}
         values: dict[str, Any] = {
             "rules_version": RULES_VERSION,
             "tokenizer": _named(self.tokenizer),

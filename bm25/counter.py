@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from bm25.csr import Counted, CsrBuilder
-from bm25.errors import Bm25InputError
+from bm25.errors import Bm25Error, Bm25InputError, PluginError
 from bm25.inputs import Texts, texts_of
 from bm25.kernels import scan as scanning
 from bm25.kernels.count import SLACK, count, expansion
@@ -31,6 +31,7 @@ Weigh = Callable[[Counted], Array]
 CHUNK = 1 << 20  # bytes of text counted at a time: enough to amortise calls, few enough for the cache
 NEW_FORMS = 1 << 15  # new surface forms resolved at a time
 NEW_BYTES = 1 << 20
+NEW_BYTES_OF_PREFIXES = 1 << 16  # of which far more bytes are made, up to 500 times as many
 
 MODES = {
     "word": scanning.WORD,
@@ -72,7 +73,8 @@ class SurfaceFormCounter:
 
     def count_part(self, texts: Texts, weigh: Weigh | None) -> Counted:
         """Count consecutive texts, and weigh what was counted."""
-        counted = self._count(texts)
+        # Terms are asked for of counts only.
+        counted = self._count(texts, SideTable(keeps_terms=weigh is None))
         values = counted.values.copy() if weigh is None else weigh(counted)
         return counted._replace(term_ids=counted.term_ids.copy(), values=values)
 
@@ -82,11 +84,10 @@ class SurfaceFormCounter:
             self._pool = os.getpid(), ThreadPoolExecutor(self.threads, thread_name_prefix="bm25")
         return self._pool[1]
 
-    def _count(self, texts: Texts) -> Counted:
+    def _count(self, texts: Texts, side: SideTable) -> Counted:
         scratch: _Scratch | None = getattr(self._scratch, "value", None)
         if scratch is None:
             scratch = self._scratch.value = _Scratch()
-        side = SideTable()
         size = _size(texts)
         # Every token but the last of a text is followed by at least one byte that is none.
         references = scratch.array("references", np.uint32, (size + len(texts.starts)) // 2 + 1)
@@ -103,7 +104,8 @@ class SurfaceFormCounter:
         new_table = scratch.array("new_table", np.uint32, 4 * NEW_FORMS)[: 4 * NEW_FORMS]
         new_table[:] = 0
         new_ends = scratch.array("new_ends", np.int64, NEW_FORMS)[:NEW_FORMS]
-        new_bytes = scratch.array("new_bytes", np.uint8, NEW_BYTES)
+        room = NEW_BYTES_OF_PREFIXES if self.vocabulary.analyzer.config.tokenizer == "prefix" else NEW_BYTES
+        new_bytes = scratch.array("new_bytes", np.uint8, NEW_BYTES)[:room]
         resolved: list[Array] = []
         known = 0
         done = False
@@ -119,12 +121,25 @@ class SurfaceFormCounter:
                     resolved.append(self.vocabulary.resolve(new_bytes, new_ends[:new], side))
                 except UnicodeDecodeError:
                     raise invalid_text(texts) from None
+                except (PluginError, Bm25InputError) as error:
+                    raise self._with_row(texts, error) from error.__cause__ or error
                 known += new
                 state[scanning.NEW_FORMS] = state[scanning.NEW_BYTES] = 0
                 new_table[:] = 0
             elif not done:
                 new_bytes = scratch.array("new_bytes", np.uint8, int(state[scanning.NEEDED]))
         return np.concatenate(resolved) if resolved else np.empty(0, np.uint32)
+
+    def _with_row(self, texts: Texts, error: Bm25Error) -> Bm25Error:
+        """Find the text of which the analysis raised, and put its number before the message."""
+        analyzer = self.vocabulary.analyzer
+        for i in range(len(texts.starts)):
+            text = texts.data[texts.starts[i] : texts.ends[i]].tobytes().decode(errors="replace")
+            try:
+                analyzer.analyze("\n".join(analyzer.surface_forms(text)))
+            except type(error) as again:
+                return type(error)(f"texts[{texts.first + i}]: {again}")
+        return error
 
     def _expand(
         self,

@@ -7,7 +7,8 @@ of this package still treats them as what they are.
 from __future__ import annotations
 
 __all__ = [
-    "Bm25ConfigError", "Bm25ConfigWarning", "Bm25Error", "Bm25InputError", "MissingExtraError", "PluginError",
+    "Bm25ConfigError", "Bm25ConfigWarning", "Bm25Error", "Bm25InputError", "EncoderInUseError",
+    "MissingExtraError", "PluginError",
 ]  # fmt: skip
 
 
@@ -33,3 +34,7 @@ class MissingExtraError(Bm25Error, ImportError):
 
 class PluginError(Bm25Error):
     """A plug-in raised, or returned what is no term; the message names it and the surface form."""
+
+
+class EncoderInUseError(Bm25Error):
+    """A plug-in encodes with the encoder that it is part of, which would wait for itself."""

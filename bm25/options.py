@@ -105,6 +105,10 @@ def tokenizer(value: Any) -> str | Plugin:
 def language(value: Any, dialect: str) -> str:
     """Return the full name of a language that the dialect has."""
     if dialect == "fastembed":
+        if value in ("armenian", "hy"):
+            raise Bm25ConfigError(
+                f"language: {value!r} is none of FastEmbed's, which has no Armenian stemmer"
+            )
         return canonical(value, FASTEMBED_LANGUAGES, path="language")
     try:
         return canonical(value, STOPWORD_LANGUAGES, path="language")

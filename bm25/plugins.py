@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from bm25.analysis.languages import nearest
 from bm25.analysis.unicode import whitespace_characters
-from bm25.errors import Bm25ConfigError, PluginError
+from bm25.errors import Bm25ConfigError, EncoderInUseError, PluginError
 
 __all__ = ["ENTRY_POINTS", "Plugin", "find", "register", "registered", "unregister"]
 
@@ -36,10 +36,15 @@ class Plugin(NamedTuple):
 
         Raises:
             PluginError: the function raised, or returned something that is no term.
+            EncoderInUseError: it encodes with the encoder that it is part of.
         """
         try:
             result = self.function(token)
+            if result is None:
+                raise TypeError("returned None; return a string, several, or [] to drop the token")
             terms = [result] if isinstance(result, str) else list(result)
+        except EncoderInUseError:
+            raise
         except Exception as error:
             raise PluginError(
                 f"plug-in {self.name!r} failed on {token!r}: {type(error).__name__}: {error}"
@@ -62,14 +67,17 @@ class Plugin(NamedTuple):
 _registered: dict[str, Plugin] = {}
 
 
-def register(name: str, function: Function, *, version: str) -> None:
+def register(name: str, function: Function, *, version: str, replace: bool = False) -> None:
     """Make a function known under a name.
 
     Args:
         name: what configurations call it.
         function: from a string to a string, or to an iterable of strings; none or "" drops the token.
-            It must return the same for the same string, always, and may be called from any thread.
+            It must return the same for the same string, always, may be called from any thread, and must
+            not encode with an encoder that it is part of.
         version: of its rules. Raise it whenever some string would give other terms than before.
+        replace: whether the name may stand for another function already, as when a notebook's cell is run
+            again; encoders that exist keep that one.
 
     Raises:
         Bm25ConfigError: the name stands for another function already, or something is of a wrong type.
@@ -80,10 +88,10 @@ def register(name: str, function: Function, *, version: str) -> None:
     if not callable(function):
         raise Bm25ConfigError(f"plug-in {name!r} must be a function, got {type(function).__name__}")
     known = _registered.get(name)
-    if known is not None and (known.function is not function or known.version != version):
+    if known is not None and not replace and (known.function is not function or known.version != version):
         raise Bm25ConfigError(
             f"plug-in {name!r} is registered already, as version {known.version!r} of {known.function!r}; "
-            "unregister it first, or choose another name"
+            "choose another name, or say replace=True"
         )
     _registered[name] = Plugin(name, version, function)
 
@@ -124,7 +132,13 @@ def find(name: str, version: str | None = None) -> Plugin:
 def _load(name: str) -> Plugin | None:
     for point in _entry_points():
         if point.name == name:
-            function = point.load()
+            try:
+                function = point.load()
+            except Exception as error:
+                raise Bm25ConfigError(
+                    f"plug-in {name!r}: the entry point {point.value} cannot be loaded: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
             # The rules of a package are as new as the package, unless the function says otherwise.
             version = getattr(function, "version", None) or (point.dist.version if point.dist else "0")
             register(name, function, version=str(version))

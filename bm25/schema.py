@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from typing import Any
 
-from bm25.analysis.languages import ALIASES, FASTEMBED_LANGUAGES, STOPWORD_LANGUAGES
+from bm25.analysis.languages import (
+    ALIASES,
+    FASTEMBED_LANGUAGES,
+    STEMMER_LANGUAGES,
+    STOPWORD_LANGUAGES,
+)
 from bm25.config import Bm25Config
 from bm25.options import DIALECTS, MAX_TOKEN_LEN, STEMMERS, TOKENIZERS
 
@@ -158,6 +163,12 @@ _MULTILINGUAL = {
             "filters": {"anyOf": [{"maxItems": 0}, {"type": "null"}]},
             "synonyms": {"anyOf": [{"maxProperties": 0}, {"type": "null"}]},
             "protected_words": {"anyOf": [{"maxItems": 0}, {"type": "null"}]},
+            "stemmer": {
+                "properties": {
+                    "type": {"enum": ["snowball", "none"]},
+                    "language": {"enum": [*_with_aliases(STEMMER_LANGUAGES), None]},
+                }
+            },
         }
     },
 }

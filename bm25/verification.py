@@ -222,8 +222,9 @@ class Verifier:
 
     def _differs_by_shared_ids(self, text: str, ours: Vector, theirs: Vector) -> bool:
         """Whether each weight that differs is the oracle's for one of several terms with one id."""
-        if not self._encoder.config.has_terms or not np.array_equal(ours.ids, theirs.ids):
+        if not np.array_equal(ours.ids, theirs.ids):
             return False
+        # Under `multilingual` too: only texts that the analyzer knows the terms of can differ.
         found = _terms(self._encoder.config, text)
         length = sum(sum(terms.values()) for terms in found.values())
         for i in np.flatnonzero(_bits(ours.weights) != _bits(theirs.weights)).tolist():

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bm25.analysis.analyzer import Analyzer
+from bm25.errors import EncoderInUseError
 from bm25.kernels.murmur import term_ids_of_lines
 from bm25.kernels.plain import separate_plain
 from bm25.kernels.scan import PADDING
@@ -84,10 +85,11 @@ class IdLists:
 
 
 class SideTable:
-    """What one batch learns and the vocabulary does not keep."""
+    """What one batch learns and the vocabulary does not keep; its terms only if they are wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keeps_terms: bool = True) -> None:
         self.lists = IdLists()
+        self.keeps_terms = keeps_terms
         self.blocks: list[TermBlock] = []
 
 
@@ -103,6 +105,7 @@ class Vocabulary:
         self.analyzer = analyzer
         self.max_forms = max_forms
         self.lock = threading.Lock()
+        self._resolving: int | None = None  # the thread that holds the lock to resolve new forms
         self.form_count = 0
         self.snapshot = _empty_table(FIRST_BITS, np.zeros(1 << 16, np.uint8))
         self.lists = IdLists()
@@ -130,12 +133,17 @@ class Vocabulary:
         Raises:
             UnicodeDecodeError: a form is not valid UTF-8.
         """
+        if self.is_resolving_here():
+            raise EncoderInUseError(
+                "a plug-in encodes with the encoder that it is part of; give it an encoder of its own"
+            )
         is_plain, plain, rest = self._separate(lines, line_ends)
         text = rest.decode()
         lengths = np.diff(line_ends, prepend=-1) - 1
         references = np.full(len(line_ends), DROPPED, np.uint32)
         found: list[tuple[TermBlock, Array]] = []
         with self.lock:
+            self._resolving = threading.get_ident()
             try:
                 wanted = self._wanted(lengths)
                 if plain:
@@ -151,11 +159,17 @@ class Vocabulary:
                     self._insert(lines, line_ends, lengths, references, wanted)
                 for block, owners in found:
                     # Terms are remembered with the form that brought them, and so as often as it is new.
-                    _divide(block, wanted[owners], self._blocks, side.blocks)
+                    _divide(block, wanted[owners], self._blocks, side.blocks if side.keeps_terms else [])
             except BaseException:  # an interrupt too: what is half done would be found later
                 self._forget()
                 raise
+            finally:
+                self._resolving = None
         return references
+
+    def is_resolving_here(self) -> bool:
+        """Tell whether it is this thread that resolves new forms just now."""
+        return self._resolving == threading.get_ident()
 
     def _forget(self) -> None:
         # The lists stay: who still reads an older table holds numbers of them.
@@ -283,6 +297,8 @@ _held: list[Vocabulary] = []
 def _before_fork() -> None:
     _forking.acquire()
     for vocabulary in list(_vocabularies):
+        if vocabulary.is_resolving_here():
+            continue  # a plug-in forks: its thread goes on in the child, and gives the lock back there
         vocabulary.lock.acquire()
         _held.append(vocabulary)
 

@@ -1,16 +1,21 @@
 """Files of words: synonyms and protected words, as people write them by hand.
 
-Both are UTF-8 text, one entry a line; empty lines and what follows a `#` are skipped.
+Both are UTF-8 text, one entry a line; empty lines are skipped, and comments: a `#` at the beginning of a line
+or after white space, and what follows.
 """
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 from pathlib import Path
 
 from bm25.errors import Bm25ConfigError
 
 __all__ = ["read_synonyms", "read_words"]
+
+
+_COMMENT = re.compile(r"(?:^|\s)#.*")
 
 
 def read_synonyms(path: str | PathLike[str]) -> dict[str, list[str]]:
@@ -52,7 +57,7 @@ def _rule(line: str, where: str) -> tuple[list[str], list[str]]:
     words = [_one_word(part, where) for part in left.split(",")]
     if arrow:
         others = right.replace(",", " ").split()
-        if not others or "=>" in others:
+        if not others or "=>" in right:
             raise Bm25ConfigError(f"{where}: words are expected after =>, as in: tv => television")
         return words, others
     if len(words) == 1:
@@ -81,5 +86,5 @@ def _lines(path: str | PathLike[str]) -> list[tuple[int, str]]:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise Bm25ConfigError(f"{path}: line {line}: not valid UTF-8") from None
-    lines = [(number, line.partition("#")[0].strip()) for number, line in enumerate(text.split("\n"), 1)]
+    lines = [(number, _COMMENT.sub("", line).strip()) for number, line in enumerate(text.split("\n"), 1)]
     return [(number, line) for number, line in lines if line]

@@ -287,7 +287,7 @@ def test_analyze_is_refused():
         ({"synonyms": {"a": ["b"]}}, "synonyms"),
         ({"protected_words": ["a"]}, "protected_words"),
         ({"synonyms": {"a": ["b"]}, "protected_words": ["a"]}, "synonyms, protected_words"),
-        ({"dialect": "fastembed"}, "multilingual' does not exist in dialect 'fastembed'"),
+        ({"dialect": "fastembed"}, "multilingual\" does not go with dialect 'fastembed'"),
     ],
 )
 def test_options_that_it_cannot_have(options, what):

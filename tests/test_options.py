@@ -372,21 +372,27 @@ def test_only_multilingual_knows_no_terms():
     [
         (
             {"tokenizer": "whitespace"},
-            "tokenizer 'whitespace' does not exist in dialect 'fastembed'.*always 'word'",
+            'tokenizer "whitespace" does not go with dialect \'fastembed\'.*always "word"',
         ),
-        ({"tokenizer": "multilingual"}, "tokenizer 'multilingual' does not exist in dialect 'fastembed'"),
-        ({"tokenizer": PLUGIN}, "tokenizer .*shout.* does not exist in dialect 'fastembed'"),
+        ({"tokenizer": "multilingual"}, "tokenizer \"multilingual\" does not go with dialect 'fastembed'"),
+        (
+            {"tokenizer": PLUGIN},
+            'tokenizer {"type": "plugin", .*shout.* does not go with dialect \'fastembed\'',
+        ),
         (
             {"lowercase": False},
-            "lowercase False does not exist in dialect 'fastembed', where it is always True",
+            "lowercase false does not go with dialect 'fastembed', where it is always true",
         ),
-        ({"ascii_folding": True}, "ascii_folding True does not exist in dialect 'fastembed'.*always False"),
+        ({"ascii_folding": True}, "ascii_folding true does not go with dialect 'fastembed'.*always false"),
         (
             {"min_token_len": 2},
-            "min_token_len 2 does not exist in dialect 'fastembed', where it is always None",
+            "min_token_len 2 does not go with dialect 'fastembed', where it is not an option",
         ),
         ({"language": "japanese"}, "language: unknown language 'japanese'.*allowed: arabic, danish"),
-        ({"language": "armenian"}, "language: unknown language 'armenian'"),
+        (
+            {"language": "armenian"},
+            "language: 'armenian' is none of FastEmbed's, which has no Armenian",
+        ),
     ],
 )
 def test_what_fastembed_does_not_have(options, message):

@@ -1,4 +1,5 @@
 import importlib
+import os
 import pickle
 import sys
 import textwrap
@@ -8,7 +9,7 @@ import pytest
 
 from bm25 import Bm25Config, Bm25ConfigError, Bm25Encoder, plugins
 from bm25.analysis.analyzer import Analyzer
-from bm25.errors import Bm25Error, PluginError
+from bm25.errors import Bm25Error, EncoderInUseError, PluginError
 from bm25.plugins import Plugin
 from tests import reference
 
@@ -164,7 +165,7 @@ def test_a_registered_function_goes_before_an_installed_one(installed):
 
 def test_an_installed_package_that_lacks_its_function(installed):
     installed("", {"p": "missing"})
-    with pytest.raises(AttributeError, match="missing"):
+    with pytest.raises(Bm25ConfigError, match=r"the entry point .*:missing cannot be loaded: AttributeError"):
         plugins.find("p")
 
 
@@ -191,7 +192,7 @@ def test_a_string_or_several(result, expected):
 @pytest.mark.parametrize(
     ("result", "message"),
     [
-        (None, "plug-in 'p' failed on 'tok': TypeError: 'NoneType' object is not iterable"),
+        (None, "plug-in 'p' failed on 'tok': TypeError: returned None; return a string, several, or "),
         (3, "plug-in 'p' failed on 'tok': TypeError: 'int' object is not iterable"),
         ([3], "plug-in 'p' returned, for 'tok', int 3, not a string"),
         (["a", None], "plug-in 'p' returned, for 'tok', NoneType None, not a string"),
@@ -385,3 +386,44 @@ def test_an_encoder_with_a_plugin_is_pickled():
     register(str.upper, version="2")
     with pytest.raises(Bm25ConfigError, match=r"filters\[0\]: plug-in 'p' is version '2' here"):
         pickle.loads(data)
+
+
+def test_a_notebook_cell_can_be_run_again():
+    plugins.register("p", lambda token: token, version="1")
+    with pytest.raises(Bm25ConfigError, match=r"registered already.*replace=True"):
+        plugins.register("p", lambda token: token, version="1")
+    plugins.register("p", lambda token: token[:1], version="1", replace=True)
+    assert plugins.find("p")("word") == ["w"]
+
+
+def test_the_error_names_the_text():
+    def fails(token):
+        raise ValueError(token)
+
+    one = Bm25Encoder(Bm25Config(filters=[register(fails)], **PLAIN), threads=1)
+    with pytest.raises(PluginError, match=r"^texts\[2\]: plug-in 'p' failed on 'bad'"):
+        one.encode_documents(["", None, "bad", "worse"])
+
+
+def test_a_plugin_cannot_use_the_encoder_that_it_is_part_of():
+    encoders = []
+
+    def encodes(token):
+        return [str(number) for number in encoders[0].encode_documents([token])[0][0]]
+
+    encoders.append(Bm25Encoder(Bm25Config(filters=[register(encodes)], **PLAIN), threads=1))
+    with pytest.raises(EncoderInUseError, match="encodes with the encoder that it is part of"):
+        encoders[0].encode_documents(["word"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_plugin_can_fork():
+    def forks(token):
+        child = os.fork()
+        if child == 0:
+            os._exit(7)
+        return f"{token}{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}"
+
+    one = Bm25Encoder(Bm25Config(filters=[register(forks)], **PLAIN), threads=1)
+    assert one.encode_documents(["word"])[0][0].tolist() == [reference.term_id(b"word7")]
+    assert len(one.encode_documents(["another word"])[0][0]) == 2  # nothing is locked for good

@@ -320,3 +320,11 @@ def test_where_terms_are_unknown_ids_are_explained(monkeypatch):
     (document, _) = verify(encoder(), ["dogs run"]).differences
     assert [(term.terms, term.missed, term.tokens) for term in document.terms] == [((), (), ())] * 2
     assert [(term.frequency, term.oracle_frequency) for term in document.terms] == [(None, 1), (1, 1)]
+
+
+def test_a_shared_id_is_recognised_without_terms_too():
+    encoder = Bm25Encoder(
+        Bm25Config(tokenizer="multilingual", stemmer={"type": "none"}, stopwords={}), threads=1
+    )
+    found = verify(encoder, ["bbxjw bhxjt bhxjt zz"] * 8)
+    assert (found.documents.equal, found.documents.shared_ids, found.documents.different) == (0, 8, 0)

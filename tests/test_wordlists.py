@@ -107,3 +107,18 @@ def test_files_that_cannot_be_read(read, tmp_path):
         read(tmp_path / "nope.txt")
     with pytest.raises(Bm25ConfigError, match=r"cannot be read: Is a directory$"):
         read(tmp_path)
+
+
+def test_a_number_sign_within_a_word_is_no_comment(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("# all of a line\nC#\nF#  # the rest of one\n\t# indented\n")
+    assert read_words(path) == ["C#", "F#"]
+    path.write_text("js, c#  # two languages\n")
+    assert read_synonyms(path) == {"c#": ["js"]}
+
+
+def test_an_arrow_too_many(tmp_path):
+    path = tmp_path / "synonyms.txt"
+    path.write_text("a=>b=>c\n")
+    with pytest.raises(Bm25ConfigError, match="line 1: words are expected after =>"):
+        read_synonyms(path)

@@ -7,7 +7,8 @@ yield no term, one, or several.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from bm25 import plugins
@@ -15,6 +16,7 @@ from bm25.analysis import steps, stopwords, unicode
 from bm25.analysis.stemming import SPARE_DIGITS, stemmer
 from bm25.analysis.tokenizers import SURFACE_FORMS, tokenizer
 from bm25.config import Bm25Config
+from bm25.errors import Bm25ConfigWarning
 from bm25.options import MAX_TOKEN_LEN
 
 __all__ = ["Analysis", "Analyzer", "Role", "roles_differ"]
@@ -56,6 +58,8 @@ class Analyzer:
         self.text_steps = self._text_steps()
         self.token_steps = self._token_steps()
         self.longest_plain = self._longest_plain()
+        if role == "document":
+            self._warn_of_words_that_never_come()
 
     def analyze(self, text: str) -> Analysis:
         """Return the terms of surface forms, given one a line."""
@@ -116,6 +120,28 @@ class Analyzer:
         if config.tokenizer == "whitespace" and self.role == "query":
             lists["NUL"] = frozenset("\0")  # dropped by the engine from queries, kept in documents
         return {name: words for name, words in lists.items() if words}
+
+    def _warn_of_words_that_never_come(self) -> None:
+        """Warn of synonyms and protected words that no text can have here: a rule looks at one token."""
+        config = self.config
+        if config.filters or isinstance(config.tokenizer, Mapping):
+            return  # which may make any token
+        stopwords_of = next((step for step in self.token_steps if isinstance(step, steps.Stopwords)), None)
+        for option, words in (
+            ("synonyms", config.synonyms or ()),
+            ("protected_words", config.protected_words),
+        ):
+            for word in words:
+                text = self.tokenizer.split("\n".join(self.surface_forms(word)))
+                for step in self.text_steps:
+                    text = step(text)
+                if word not in (tokens := text.split()):
+                    why = f"the tokenizer makes {' and '.join(map(repr, tokens)) or 'nothing'} of it"
+                elif stopwords_of is not None and word in stopwords_of.words:
+                    why = f"it is a {stopwords_of.reason(word)}"
+                else:
+                    continue
+                warnings.warn(f"{option}: {word!r} never comes: {why}", Bm25ConfigWarning, stacklevel=5)
 
     def _longest_plain(self) -> int:
         config = self.config

@@ -23,7 +23,7 @@ __all__ = [
     "StemByPlugin", "Stopwords", "Synonyms", "TextStep", "TokenStep", "Tokens",
 ]  # fmt: skip
 
-MAX_PREFIXES = 4096
+MAX_PREFIXES = 1000
 """Of one token. Without a bound, one token of base64 would fill the memory with its prefixes."""
 
 Tokens = tuple[list[str], Sequence[int]]

@@ -20,7 +20,7 @@ __all__ = ["add_parser", "run"]
 _EPILOG = """\
 examples:
   bm25 analyze "The foxes were running"
-  bm25 analyze --query --tokenizer prefix "running sho"
+  bm25 analyze --role query --tokenizer prefix "running sho"
   bm25 analyze --language german --ascii-folding "Die Größe der Häuser"
   bm25 analyze --tokenizer code "getUserName" --format json
   bm25 analyze < titles.txt | jq -r '.tokens[] | select(.term == null) | .form'
@@ -57,7 +57,9 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("text", nargs="*", metavar="TEXT", help="a text; lines of stdin if none is given")
-    parser.add_argument("--query", action="store_true", help="the texts are queries (default: documents)")
+    parser.add_argument(
+        "--role", choices=("document", "query"), default="document", help="what the texts are (document)"
+    )
     parser.add_argument(
         "--format",
         choices=("table", "json"),
@@ -80,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
     from bm25 import Bm25Encoder
 
     encoder = Bm25Encoder(config, threads=1)
-    analyses = (encoder.analyze(text, role="query" if args.query else "document") for text in given)
+    analyses = (encoder.analyze(text, role=args.role) for text in given)
     if args.format == "table" or (args.format is None and sys.stdout.isatty()):
         _print_tables(args, config, analyses)
         return

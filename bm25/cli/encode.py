@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +17,7 @@ from bm25.cli.inputs import (
     size,
 )
 from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config, split_names
-from bm25.errors import Bm25ConfigError, Bm25InputError
+from bm25.errors import Bm25ConfigError, Bm25InputError, PluginError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -146,10 +147,10 @@ class _Job:
             ):
                 for i, path in enumerate(args.input):
                     if i == leading:
-                        self._run_input(first, schema, kept, pool, writer, progress)
+                        self._run_input(path, first, schema, kept, pool, writer, progress)
                         continue
                     with self._open(path, first.schema) as reader:
-                        self._run_input(reader, schema, kept, pool, writer, progress)
+                        self._run_input(path, reader, schema, kept, pool, writer, progress)
 
     def _open(self, path: str, schema: pa.Schema | None) -> InputReader:
         from bm25.files import open_input
@@ -167,6 +168,7 @@ class _Job:
 
     def _run_input(
         self,
+        path: str,
         reader: InputReader,
         schema: pa.Schema,
         kept: list[str],
@@ -178,8 +180,10 @@ class _Job:
 
         # A batch a thread, and not a batch for all threads: nobody waits for the last part of it.
         pending: deque[Future[_Encoded]] = deque()
+        rows = 0
         for batch in reader:
-            pending.append(pool.submit(self._encode_batch, batch, schema, kept))
+            pending.append(pool.submit(self._encode_batch, path, rows, batch, schema, kept))
+            rows += batch.num_rows
             while len(pending) > _PENDING * self._threads or (pending and pending[0].done()):
                 self._put(pending.popleft().result(), writer)
             progress(self._bytes_done + reader.bytes_read)
@@ -189,14 +193,19 @@ class _Job:
         self._skipped += reader.skipped.count
         report_skipped(reader)
 
-    def _encode_batch(self, batch: pa.RecordBatch, schema: pa.Schema, kept: list[str]) -> _Encoded:
+    def _encode_batch(
+        self, path: str, rows_before: int, batch: pa.RecordBatch, schema: pa.Schema, kept: list[str]
+    ) -> _Encoded:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         from bm25.files import text_array
 
         texts = text_array(batch, self._args.text_column)
-        vectors = self._encode(texts).to_arrow()
+        try:
+            vectors = self._encode(texts).to_arrow()
+        except (Bm25InputError, PluginError) as error:
+            raise type(error)(_in_file(str(error), path, rows_before)) from error
         columns = [batch.column(name) for name in kept]
         encoded = pa.RecordBatch.from_arrays([*columns, vectors], schema=schema)
         return _Encoded(encoded, texts.null_count, pc.sum(pc.binary_length(texts)).as_py() or 0)
@@ -249,6 +258,12 @@ def _output_schema(args: argparse.Namespace, schema: pa.Schema, kept: list[str])
             "name the new one with --vector-column, or leave the old one out with --columns"
         )
     return pa.schema([*(schema.field(name) for name in kept), (args.vector_column, TYPE)])
+
+
+def _in_file(message: str, path: str, rows_before: int) -> str:
+    """Name the row of the file instead of the text of the batch, counted from 1, skipped lines left out."""
+    name = "standard input" if path == "-" else path
+    return re.sub(r"^texts\[(\d+)\]", lambda found: f"{name}: row {rows_before + int(found[1]) + 1}", message)
 
 
 def _block_bytes(threads: int) -> int:

@@ -115,7 +115,7 @@ def _total_bytes(paths: list[str]) -> int | None:
 
 
 def _batch_bytes(text: str) -> int:
-    value = int(text)
+    value = positive(text)
     if not 1024 <= value <= 1 << 28:
         raise argparse.ArgumentTypeError(f"must be from 1024 to {1 << 28}, got {value}")
     return value

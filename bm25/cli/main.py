@@ -21,9 +21,11 @@ _EPILOG = """\
 examples:
   bm25 encode articles.jsonl --text-column text -o vectors.arrow
   bm25 query "how do I parse a date string"
+  bm25 analyze "how do I parse a date string"
+  bm25 verify articles.jsonl --text-column text
   bm25 demo "how do I parse a date string"
 
-Exit codes: 0 done, 1 unusable data, 2 unusable options, 130 interrupted.
+Exit codes: 0 done, 1 unusable data (of verify: a difference), 2 unusable options, 130 interrupted.
 """
 
 

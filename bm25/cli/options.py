@@ -96,9 +96,9 @@ def config_from_arguments(args: argparse.Namespace) -> Bm25Config:
     options |= _scalars(args)
     if plugin := _plugin(args.tokenizer):
         options["tokenizer"] = plugin
-    _add_stopwords(options, args)
     if args.stemmer is not None:
         options["stemmer"] = _stemmer(args.stemmer)
+    _add_stopwords(options, args)  # after what decides which words it starts from
     if args.filter:
         options["filters"] = [{"type": "plugin", "name": name} for name in args.filter]
     if args.synonyms:
@@ -187,7 +187,7 @@ def _import_plugins(modules: Sequence[str]) -> None:
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Bm25ConfigError(
                 f"--plugins {module}: cannot be imported: {type(error).__name__}: {error}"
             ) from error

@@ -1,3 +1,4 @@
+import warnings
 from itertools import product
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from bm25 import Bm25Config, plugins
 from bm25.analysis.analyzer import Analyzer, roles_differ
 from bm25.analysis.languages import FASTEMBED_LANGUAGES, STOPWORD_LANGUAGES
+from bm25.errors import Bm25ConfigWarning
 from bm25.options import MAX_TOKEN_LEN, STEMMERS
 from tests.conftest import REDUCED
 from tests.strategies import examples, nasty_text
@@ -248,3 +250,40 @@ def test_forms_are_analyzed_each_by_itself(options, role, text):
     together = analyzer.analyze("\n".join(forms))
     alone = [(term, number) for number, form in enumerate(forms) for term in analyzer.analyze(form).terms]
     assert list(zip(together.terms, together.owners, strict=True)) == alone
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"synonyms": {"wi-fi": "wlan"}},
+            "synonyms: 'wi-fi' never comes: the tokenizer makes 'wi' and 'fi' of",
+        ),
+        ({"synonyms": {"the": "a"}}, r"synonyms: 'the' never comes: it is a stopword \(english\)"),
+        ({"protected_words": ["C#"]}, "protected_words: 'c#' never comes: the tokenizer makes 'c' of it"),
+        ({"protected_words": ["--"]}, "protected_words: '--' never comes: the tokenizer makes nothing of it"),
+        (
+            {"tokenizer": "code", "synonyms": {"user_id": "uid"}},
+            "the tokenizer makes 'user' and 'id' and 'userid'",
+        ),
+    ],
+)
+def test_words_that_never_come_are_warned_of(options, message):
+    with pytest.warns(Bm25ConfigWarning, match=message):
+        Analyzer(Bm25Config(**options), "document")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"synonyms": {"tv": "television", "Straße": "weg"}, "protected_words": ["news"]},
+        {"tokenizer": "whitespace", "synonyms": {"wi-fi": "wlan"}, "protected_words": ["C#"]},
+        {"tokenizer": "code", "synonyms": {"userid": "uid"}},
+        {"dialect": "fastembed", "synonyms": {"user_id": "uid"}},
+        {"tokenizer": "prefix", "synonyms": {"tv": "television"}},
+    ],
+)
+def test_words_that_come_are_not(options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Analyzer(Bm25Config(**options), "document")

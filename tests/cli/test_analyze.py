@@ -72,7 +72,7 @@ def test_json_is_what_the_library_says():
 
 def test_queries_and_options(capsys):
     options = ["--preset", "qdrant", "--tokenizer", "prefix", "--max-token-len", "3"]
-    assert main(["analyze", "--query", *options, "the word"]) == 0
+    assert main(["analyze", "--role", "query", *options, "the word"]) == 0
     config = Bm25Config(tokenizer="prefix", max_token_len=3)
     found = json.loads(capsys.readouterr().out)
     assert found == Bm25Encoder(config).analyze("the word", role="query").to_dict()

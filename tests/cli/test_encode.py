@@ -244,3 +244,20 @@ def test_memory_is_bounded(tmp_path):
         check=True,
     )
     assert 50e6 < int(done.stdout) * 1024 < 600e6
+
+
+def test_a_text_that_the_options_cannot_serve_is_named_by_its_row(tmp_path):
+    lines = [{"text": "fine"}] * 3 + [{"text": "x" * 2000}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = run(
+        "encode",
+        str(tmp_path / "in.jsonl"),
+        "-o",
+        str(tmp_path / "out.arrow"),
+        "--tokenizer",
+        "prefix",
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"{tmp_path / 'in.jsonl'}: row 4: a token of 2000 characters" in done.stderr
+    assert not (tmp_path / "out.arrow").exists()

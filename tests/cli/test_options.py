@@ -184,9 +184,22 @@ def test_errors_about_plugins_and_words_are_one_line(tmp_path):
     )
     assert "p.txt: cannot be read: No such file" in error(tmp_path, "--protected-words", "p.txt")
     assert "unknown dialect 'elastic'" in error(tmp_path, "--dialect", "elastic")
-    assert "does not exist in dialect 'fastembed'" in error(
+    assert 'tokenizer "code" does not go with dialect' in error(
         tmp_path, "--dialect", "fastembed", "--tokenizer", "code"
     )
+
+
+def test_a_module_of_plugins_that_exits_is_an_error(tmp_path):
+    (tmp_path / "exits.py").write_text("raise SystemExit(3)\n")
+    assert "--plugins exits: cannot be imported: SystemExit: 3" in error(tmp_path, "--plugins", "exits")
+
+
+def test_further_stopwords_start_from_what_the_other_flags_say():
+    parser = argparse.ArgumentParser()
+    add_config_arguments(parser)
+    given = ["--dialect", "fastembed", "--stemmer", "none", "--stopword", "foo"]
+    config = config_from_arguments(parser.parse_args(given))
+    assert (config.stopword_languages, config.custom_stopwords) == ((), ("foo",))
 
 
 def test_a_warning_is_one_line(tmp_path):

@@ -146,7 +146,7 @@ def test_token_of_up_to_a_megabyte(tokenizer, repeated):
 
 
 def test_all_prefixes_of_a_long_token():
-    assert_equal(encoder(tokenizer="prefix"), [f"before {'Aé' * 1500} after", "Aé" * 1500])
+    assert_equal(encoder(tokenizer="prefix"), [f"before {'Aé' * 500} after", "Aé" * 500])
 
 
 def test_long_token_of_tatweel():
