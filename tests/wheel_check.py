@@ -5,15 +5,32 @@ from pathlib import Path
 
 import bm25
 from bm25 import Bm25Config, Bm25Encoder
-from bm25.analysis.languages import STEMMER_LANGUAGES, STOPWORD_LANGUAGES
+from bm25.analysis.languages import EXTRA_STEMMERS, STEMMER_LANGUAGES, STOPWORD_LANGUAGES
+from bm25.analysis.multilingual import character_kinds
+from bm25.errors import MissingExtraError
+from bm25.schema import config_schema
 
 assert Path(bm25.__file__).is_relative_to(sys.prefix), f"this is not the installed package: {bm25.__file__}"
 
+TEXT = "Σοφός “Naïve” 北京。上海 1st getUserName"
+
 for language in STOPWORD_LANGUAGES:
-    Bm25Encoder(Bm25Config(language=language)).encode_query("Σοφός “Naïve” 北京。上海 1st")
-for language in STEMMER_LANGUAGES:
+    Bm25Encoder(Bm25Config(language=language)).encode_query(TEXT)
+for language in (*STEMMER_LANGUAGES, *EXTRA_STEMMERS):
     stemmer = {"type": "snowball", "language": language}
-    Bm25Encoder(Bm25Config(stemmer=stemmer)).encode_query("Σοφός “Naïve” 北京。上海 1st")
+    Bm25Encoder(Bm25Config(stemmer=stemmer, stopwords={})).encode_query(TEXT)
+for options in ({"tokenizer": "prefix"}, {"tokenizer": "code"}, {"dialect": "fastembed"}):
+    assert len(Bm25Encoder(Bm25Config(**options)).encode_documents([TEXT])[0][0]) > 5
+assert len(character_kinds()) > 0x10000
+assert "tokenizer" in config_schema()["properties"]
+
+# The engine is not part of the wheel: what needs it says so.
+try:
+    Bm25Encoder(Bm25Config(tokenizer="multilingual")).encode_documents(["ASCII"])
+except MissingExtraError as error:
+    assert "bm25-engine[edge]" in str(error)
+else:
+    raise AssertionError("multilingual without the engine")
 
 vectors = Bm25Encoder().encode_documents(["Hello hello world the quick"])
 assert vectors.indices.tolist() == [74040069, 613153351, 771291085]
