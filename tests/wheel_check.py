@@ -25,12 +25,12 @@ assert len(character_kinds()) > 0x10000
 assert "tokenizer" in config_schema()["properties"]
 
 # The engine is not part of the wheel: what needs it says so.
+message = ""
 try:
     Bm25Encoder(Bm25Config(tokenizer="multilingual")).encode_documents(["ASCII"])
 except MissingExtraError as error:
-    assert "bm25-engine[edge]" in str(error)
-else:
-    raise AssertionError("multilingual without the engine")
+    message = str(error)
+assert "bm25-engine[edge]" in message
 
 vectors = Bm25Encoder().encode_documents(["Hello hello world the quick"])
 assert vectors.indices.tolist() == [74040069, 613153351, 771291085]
