@@ -41,6 +41,7 @@ wheel: $(VENV)/dev.stamp
 # Long measurements, never part of the tests. Peers are installed for them.
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.encode
+	$(BIN)/python -m benchmarks.tokenizers
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.profile
 

@@ -152,9 +152,10 @@ class Bm25Config:
 
     def _check_fastembed(self) -> None:
         fixed = {"tokenizer": "word", "lowercase": True, "ascii_folding": False, "min_token_len": None}
+        options = self.to_dict()
         for name, value in fixed.items():
-            if self.to_dict()[name] != value:
-                given = json.dumps(self.to_dict()[name])
+            if options[name] != value:
+                given = json.dumps(options[name])
                 kept = "not an option" if value is None else f"always {json.dumps(value)}"
                 raise Bm25ConfigError(
                     f"{name} {given} does not go with dialect 'fastembed', where it is {kept}; "

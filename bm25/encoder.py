@@ -14,7 +14,7 @@ from bm25.analysis.analyzer import Analyzer, Role, roles_differ
 from bm25.config import Bm25Config
 from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.options import choice
-from bm25.queries import QueryEncoder, WholeQueryEncoder
+from bm25.queries import QueryEncoder, WholeQueryEncoder, check_unicode
 
 if TYPE_CHECKING:
     from bm25.analysis.trace import TextAnalysis
@@ -149,13 +149,7 @@ class Bm25Encoder:
             )
         if not isinstance(text, str):
             raise Bm25InputError(f"the text must be a string, got {type(text).__name__}: {text!r:.80}")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise Bm25InputError(
-                "the text is not valid Unicode: lone surrogate "
-                f"{text[error.start]!a} at position {error.start}"
-            ) from None
+        check_unicode(text, "the text")
         if role == "query":
             indices, values = self.encode_query(text)
         else:

@@ -18,7 +18,7 @@ from bm25.engine import MULTILINGUAL, engine_encoder, frequency_encoder, is_pani
 from bm25.errors import Bm25InputError
 from bm25.hashing import term_id
 
-__all__ = ["QueryEncoder", "WholeQueryEncoder"]
+__all__ = ["QueryEncoder", "WholeQueryEncoder", "check_unicode"]
 
 Array = np.ndarray[Any, Any]
 
@@ -55,7 +55,7 @@ class QueryEncoder:
         return np.array(ids, np.uint32), _weights(frequencies, k3)
 
     def _resolve(self, text: str, known: dict[str, tuple[int, ...]]) -> list[tuple[int, ...]]:
-        _check_unicode(text)
+        check_unicode(text, "the query")
         forms = self._surface_forms(text)
         found: dict[str, list[int]] = {form: [] for form in forms}
         new = list(found)
@@ -84,7 +84,7 @@ class WholeQueryEncoder:
         """Return (indices, values): uint32 ascending and float32."""
         if not isinstance(text, str):
             raise _not_a_string(text)
-        _check_unicode(text)
+        check_unicode(text, "the query")
         try:
             vector = self._embed(text)
         except BaseException as error:
@@ -101,12 +101,13 @@ def _weights(frequencies: list[int], k3: float) -> Array:
     return np.array([(k3 + 1.0) * qtf / (k3 + qtf) for qtf in frequencies], np.float32)
 
 
-def _check_unicode(text: str) -> None:
+def check_unicode(text: str, what: str) -> None:
+    """Raise `Bm25InputError` for a lone surrogate in a text, which the message calls `what`."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise Bm25InputError(
-            f"the query is not valid Unicode: lone surrogate {text[error.start]!a} at position {error.start}"
+            f"{what} is not valid Unicode: lone surrogate {text[error.start]!a} at position {error.start}"
         ) from None
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import corpora, encode, files, peers, profile
+from benchmarks import corpora, encode, files, peers, profile, tokenizers
 
 TEXTS = [f"The {i}th passage of some words that repeat themselves, naïvely: {i * 7919:x}" for i in range(400)]
 
@@ -20,6 +20,12 @@ def test_encode(monkeypatch):
     rates = encode.measure("english", rounds=1, sample_megabytes=1)
     assert set(rates) > {"qdrant_edge.Bm25", "bm25, cold, 1 thread", "bm25, warm, 2 threads"}
     assert all(rate > 0 for rate in rates.values())
+
+
+@pytest.mark.parametrize("case", tokenizers.CASES, ids=lambda case: case.name)
+def test_tokenizers(case):
+    corpora.write(case.corpus, TEXTS)
+    assert all(rate > 0 for rate in tokenizers.measure(case, rounds=1, sample_megabytes=1))
 
 
 def test_profile():

@@ -56,6 +56,7 @@ class Analyzer:
         self.surface_forms = SURFACE_FORMS[self.tokenizer.forms].findall
         # The order is Qdrant's: split, fold, lowercase, stopwords, stem, limits.
         self.text_steps = self._text_steps()
+        self._stopwords = steps.Stopwords(self._stopword_lists())
         self.token_steps = self._token_steps()
         self.longest_plain = self._longest_plain()
         if role == "document":
@@ -85,8 +86,8 @@ class Analyzer:
         ]
         if config.tokenizer == "multilingual":
             found.append(steps.Spaces())
-        if stopword_lists := self._stopword_lists():
-            found.append(steps.Stopwords(stopword_lists))
+        if self._stopwords.words:
+            found.append(self._stopwords)
         if config.synonyms:
             found.append(steps.Synonyms(config.synonyms))
         limits = config.shortest_token, config.longest_token
@@ -126,7 +127,6 @@ class Analyzer:
         config = self.config
         if config.filters or isinstance(config.tokenizer, Mapping):
             return  # which may make any token
-        stopwords_of = next((step for step in self.token_steps if isinstance(step, steps.Stopwords)), None)
         for option, words in (
             ("synonyms", config.synonyms or ()),
             ("protected_words", config.protected_words),
@@ -137,17 +137,14 @@ class Analyzer:
                     text = step(text)
                 if word not in (tokens := text.split()):
                     why = f"the tokenizer makes {' and '.join(map(repr, tokens)) or 'nothing'} of it"
-                elif stopwords_of is not None and word in stopwords_of.words:
-                    why = f"it is a {stopwords_of.reason(word)}"
+                elif word in self._stopwords.words:
+                    why = f"it is a {self._stopwords.reason(word)}"
                 else:
                     continue
                 warnings.warn(f"{option}: {word!r} never comes: {why}", Bm25ConfigWarning, stacklevel=5)
 
     def _longest_plain(self) -> int:
         config = self.config
-        words = {*(config.synonyms or ()), *config.custom_stopwords}
-        for language in config.stopword_languages:
-            words |= stopwords.load(language)
         plain = (
             config.lowercase
             and config.tokenizer in ("word", "whitespace")
@@ -155,7 +152,7 @@ class Analyzer:
             and (config.stemmer is None or config.stemmer["type"] != "plugin")
             and (config.stemmer_language is None or config.stemmer_language in SPARE_DIGITS)
             and config.shortest_token <= 1
-            and not any(word.endswith(DIGITS) for word in words)
+            and not any(word.endswith(DIGITS) for word in (*self._stopwords.words, *(config.synonyms or ())))
         )
         if not plain:
             return 0

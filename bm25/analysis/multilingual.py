@@ -25,8 +25,6 @@ __all__ = ["SPACE", "CharacterKinds", "character_kinds", "split_words"]
 SPACE = "\x1f"
 """Stands for a space within a word, until words are no longer joined by spaces; in no word otherwise."""
 
-Ranges = list[list[int]]
-
 
 class CharacterKinds(NamedTuple):
     """What a character is, as a number; `kernels/scripts.py` has the same ones.

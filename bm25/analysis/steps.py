@@ -7,7 +7,6 @@ looks at one token at a time, so that working on many at once gives what working
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, compress, repeat
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 from bm25.analysis import unicode
 from bm25.analysis.multilingual import SPACE
 from bm25.analysis.stemming import Stemmer
+from bm25.analysis.tokenizers import at_fastembed_separators
 from bm25.errors import Bm25InputError
 from bm25.plugins import Plugin
 
@@ -74,12 +74,10 @@ class LowercaseFastEmbed:
     """FastEmbed's lowercase, which is Python's, and after which it splits once more: `İ` has a dot then."""
 
     name = "lowercase"
-    _separators = re.compile(r"[^\w\n]+")
 
     def __call__(self, text: str) -> str:
         """Return the text in lowercase, split at what is no part of a word by then."""
-        text = text.lower()
-        return text if text.isascii() else self._separators.sub(" ", text)
+        return at_fastembed_separators(text.lower())
 
 
 class Filter:

@@ -19,7 +19,7 @@ from bm25.analysis.unicode import separators_beyond_ascii
 from bm25.config import Bm25Config
 from bm25.plugins import Plugin
 
-__all__ = ["SURFACE_FORMS", "Tokenizer", "tokenizer"]
+__all__ = ["SURFACE_FORMS", "Tokenizer", "at_fastembed_separators", "tokenizer"]
 
 SURFACE_FORMS = {
     "word": re.compile("[0-9A-Za-z\x80-\U0010ffff]+"),
@@ -59,7 +59,7 @@ def tokenizer(config: Bm25Config) -> Tokenizer:
             plugin.name, "whitespace", split, _whitespace_spans, partial(_reason_of_plugin, plugin)
         )
     if config.dialect == "fastembed":
-        return Tokenizer("word", "identifier", _at_fastembed_separators, _fastembed_spans)
+        return Tokenizer("word", "identifier", at_fastembed_separators, _fastembed_spans)
     if config.tokenizer == "code":
         split = partial(_split_code, wholes=config.lowercase)
         return Tokenizer("code", "identifier", split, _word_spans, _reason_of_code)
@@ -82,7 +82,8 @@ def _at_whitespace(text: str) -> str:
 _FASTEMBED_SEPARATORS = re.compile(r"[^\w\n]+")
 
 
-def _at_fastembed_separators(text: str) -> str:
+def at_fastembed_separators(text: str) -> str:
+    """Return text with a space for each run of characters that FastEmbed takes for no part of a word."""
     return text if text.isascii() else _FASTEMBED_SEPARATORS.sub(" ", text)
 
 

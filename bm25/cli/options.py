@@ -11,7 +11,9 @@ from bm25.errors import Bm25ConfigError
 if TYPE_CHECKING:
     from bm25.config import Bm25Config
 
-__all__ = ["add_config_arguments", "config_from_arguments", "describe_config", "positive", "split_names"]
+__all__ = [
+    "add_config_arguments", "config_from_arguments", "count", "describe_config", "positive", "split_names",
+]  # fmt: skip
 
 PRESETS = ("tuned", "qdrant")
 
@@ -124,12 +126,21 @@ def describe_config(args: argparse.Namespace, config: Bm25Config) -> str:
 
 def positive(text: str) -> int:
     """Read a number of at least 1; the type of an argparse option."""
+    return _integer(text, 1)
+
+
+def count(text: str) -> int:
+    """Read a number of at least 0; the type of an argparse option."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
     return value
 
 

@@ -12,7 +12,7 @@ from bm25.cli.inputs import (
     check_inputs,
     report_skipped,
 )
-from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config, positive
+from bm25.cli.options import add_config_arguments, config_from_arguments, count, describe_config, positive
 from bm25.errors import Bm25Error, Bm25InputError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--text-column", default="text", metavar="NAME", help="column to compare (text)")
     parser.add_argument("--limit", type=positive, metavar="N", help="stop after N rows (default: all)")
     parser.add_argument(
-        "--show", type=_count, default=5, metavar="N", help="differences to explain (default: 5)"
+        "--show", type=count, default=5, metavar="N", help="differences to explain (default: 5)"
     )
     add_reading_arguments(parser)
     add_config_arguments(parser)
@@ -218,13 +218,3 @@ def _shortened(text: str) -> str:
     if len(text) <= _CHARACTERS:
         return repr(text)
     return f"{text[:_CHARACTERS]!r}... ({len(text):,} characters)"
-
-
-def _count(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must be at least 0, got {value}")
-    return value
