@@ -1,10 +1,13 @@
-"""The encoders that ours is measured against, each as a function from a list of texts to nothing."""
+"""What ours is measured against, each as a function from a list of texts to nothing."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 Encode = Callable[[list[str]], object]
@@ -14,6 +17,7 @@ NAMES = {
     "FastEmbed Bm25": ("fastembed",),
     "bm25s.tokenize": ("bm25s", "PyStemmer"),
     "HashingVectorizer": ("scikit-learn",),
+    "pinecone-text BM25Encoder.fit": ("pinecone-text", "nltk"),
 }
 
 
@@ -60,9 +64,33 @@ def hashing_vectorizer(language: str) -> Encode:
     return model.transform
 
 
+def pinecone_text(language: str) -> Encode:
+    """pinecone-text's encoder, fitted: it counts document frequencies, and encodes nothing.
+
+    It needs data of NLTK (punkt_tab, stopwords), which it would download; the llama-index-core wheel has it.
+    """
+    import nltk
+
+    package = find_spec("llama_index.core")
+    if package is not None and package.origin is not None:
+        nltk.data.path.insert(0, str(Path(package.origin).with_name("_static") / "nltk_cache"))
+    nltk.data.find("tokenizers/punkt_tab")  # raises rather than go to the network
+    nltk.data.find("corpora/stopwords")
+    from pinecone_text.sparse import BM25Encoder
+
+    def fit(texts: list[str]) -> object:
+        with contextlib.redirect_stderr(io.StringIO()):  # a progress bar
+            return BM25Encoder(language=language).fit(texts)
+
+    return fit
+
+
 MAKERS: dict[str, Callable[[str], Encode]] = {
     "qdrant_edge.Bm25": qdrant_edge,
     "FastEmbed Bm25": fastembed,
     "bm25s.tokenize": bm25s,
     "HashingVectorizer": hashing_vectorizer,
 }
+
+FITS: dict[str, Callable[[str], Encode]] = {"pinecone-text BM25Encoder.fit": pinecone_text}
+"""What counts a corpus, and makes no vectors of it."""

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from bm25.encoder import Bm25Encoder
     from bm25.errors import Bm25ConfigError, Bm25Error, Bm25InputError
     from bm25.sparse import SparseVectors
+    from bm25.statistics import CorpusStatistics, StatisticsBuilder
+    from bm25.store import StatisticsStore
 
 __all__ = [
     "Bm25Config",
@@ -18,7 +20,10 @@ __all__ = [
     "Bm25Encoder",
     "Bm25Error",
     "Bm25InputError",
+    "CorpusStatistics",
     "SparseVectors",
+    "StatisticsBuilder",
+    "StatisticsStore",
     "TermCounts",
 ]
 
@@ -30,7 +35,10 @@ _HOMES = {
     "Bm25Encoder": "bm25.encoder",
     "Bm25Error": "bm25.errors",
     "Bm25InputError": "bm25.errors",
+    "CorpusStatistics": "bm25.statistics",
     "SparseVectors": "bm25.sparse",
+    "StatisticsBuilder": "bm25.statistics",
+    "StatisticsStore": "bm25.store.store",
     "TermCounts": "bm25.counts",
 }
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bm25.counts import TermCounts
     from bm25.csr import Counted
     from bm25.sparse import SparseVectors
-    from bm25.terms import TermBlock, TermDictionary
+    from bm25.terms import TermDictionary
 
 __all__ = ["Bm25Encoder"]
 
@@ -183,12 +183,16 @@ class Bm25Encoder:
         """
         from bm25.kernels.jit import cache_directory
         from bm25.kernels.scripts import warmup as warmup_scripts
+        from bm25.kernels.statistics import warmup as warmup_statistics
+        from bm25.terms import warmup as warmup_terms
 
         encoder = Bm25Encoder(Bm25Config(k3=1.0), threads=1)
         # Enough distinct words that the table of surface forms grows: that has a kernel of its own.
         encoder.encode_documents([" ".join(f"word{i}" for i in range(10_000))])
         encoder.encode_queries(["warm up"])
         Bm25Encoder(Bm25Config(dialect="fastembed"), threads=1).encode_documents(["warm up"])
+        warmup_terms()
+        warmup_statistics()
         warmup_scripts()  # without an encoder: its engine may not be installed
         return cache_directory()
 
@@ -202,35 +206,38 @@ class Bm25Encoder:
 
     def _count(self, texts: Any, counter: SurfaceFormCounter) -> TermCounts:
         from bm25.counts import TermCounts
+        from bm25.csr import Counted
         from bm25.inputs import as_arrow, validity
 
         array = as_arrow(texts)
+        forgotten = counter.vocabulary.forgotten
         built = counter.count(array)
-        return TermCounts(
-            built.indptr,
-            built.term_ids,
-            built.values,
-            built.lengths,
-            validity(array),
-            terms=partial(self._terms, array, counter, built.term_ids, built.blocks)
-            if self.config.has_terms
-            else None,
-        )
+        counted = Counted(built.indptr, built.term_ids, built.values, built.lengths, built.blocks)
+        terms = partial(self._terms, array, counter, forgotten, counted) if self.config.has_terms else None
+        return TermCounts(*counted[:4], validity(array), terms=terms)
 
     def _terms(
-        self, array: Any, counter: SurfaceFormCounter, term_ids: Array, blocks: list[TermBlock]
+        self, array: Any, counter: SurfaceFormCounter, forgotten: int, counted: Counted
     ) -> TermDictionary:
+        from bm25.accumulator import distinct_ids
         from bm25.terms import TermDictionary
 
-        among = np.unique(term_ids)
-        terms = TermDictionary.from_blocks(counter.vocabulary.blocks() + blocks, among=among)
-        if not terms.collisions and len(terms) == len(among):
+        among = distinct_ids(counted.term_ids)
+        terms = counter.vocabulary.terms(among).merge(TermDictionary.from_blocks(counted.blocks, among=among))
+        if counter.vocabulary.forgotten != forgotten:  # after an interrupt
+            doubtful = among
+        elif terms.collisions:
+            # The vocabulary knows more than these texts: which of the terms with one id is in them?
+            doubtful = np.array(sorted(terms.collisions), np.uint32)
+        else:
             return terms
-        # The vocabulary knows more than these texts (which of the terms with one id is in them?), or less,
-        # after an interrupt. What a new vocabulary learns from them is exactly what they hold.
+        # What a new vocabulary learns from them is exactly what they hold.
         fresh = _counter(self.config, counter.vocabulary.analyzer.role, self.threads)
-        again = fresh.count(array)
-        return TermDictionary.from_blocks(fresh.vocabulary.blocks() + again.blocks, among=among)
+        again = fresh.count(_take(array, _rows_with(doubtful, counted.indptr, counted.term_ids)))
+        found = fresh.vocabulary.terms(doubtful).merge(
+            TermDictionary.from_blocks(again.blocks, among=doubtful)
+        )
+        return terms.without(doubtful).merge(found)
 
     def _document_values(self, part: Counted, *, avg_len: float | None = None) -> Array:
         from bm25.kernels.weigh import weigh_documents, weigh_documents_unfused
@@ -310,6 +317,32 @@ def _column(batch: Any, column: str | None) -> Any:
     if column not in names:
         raise Bm25InputError(f"no column {column!r} in the record batch; its columns: {', '.join(names)}")
     return batch.column(column)
+
+
+def _rows_with(wanted: Array, indptr: Array, term_ids: Array) -> Array:
+    """Return the numbers of the texts that hold any of the wanted ids (uint32, ascending)."""
+    places = np.minimum(np.searchsorted(wanted, term_ids), len(wanted) - 1)
+    entries = np.flatnonzero(wanted[places] == term_ids)
+    rows = np.zeros(len(indptr) - 1, bool)
+    rows[np.searchsorted(indptr, entries, "right") - 1] = True
+    return np.flatnonzero(rows)
+
+
+def _take(array: Any, rows: Array) -> Any:
+    """Return texts of a chunked array by ascending number."""
+    import pyarrow as pa
+    import pyarrow.types as pat
+
+    chunks = []
+    first = 0
+    for chunk in array.chunks:
+        low, high = np.searchsorted(rows, (first, first + len(chunk)))
+        # Chunk by chunk, for together they may be more than one array of strings can hold.
+        if pat.is_string_view(chunk.type):
+            chunk = chunk.cast(pa.large_string())
+        chunks.append(chunk.take(pa.array(rows[low:high] - first)))
+        first += len(chunk)
+    return pa.chunked_array(chunks, chunks[0].type if chunks else array.type)
 
 
 def _usable_cores() -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 __all__ = [
     "Bm25ConfigError", "Bm25ConfigWarning", "Bm25Error", "Bm25InputError", "EncoderInUseError",
-    "MissingExtraError", "PluginError",
+    "MissingExtraError", "PluginError", "StoreDamagedError", "StoreError", "StoreInUseError",
+    "StoreMismatchError",
 ]  # fmt: skip
 
 
@@ -38,3 +39,19 @@ class PluginError(Bm25Error):
 
 class EncoderInUseError(Bm25Error):
     """A plug-in encodes with the encoder that it is part of, which would wait for itself."""
+
+
+class StoreError(Bm25Error):
+    """A store of corpus statistics cannot do what was asked for."""
+
+
+class StoreInUseError(StoreError):
+    """Another writer holds the store; the message says which."""
+
+
+class StoreDamagedError(StoreError):
+    """A file of a store is missing, truncated or altered; the message names it and what can be recovered."""
+
+
+class StoreMismatchError(StoreError, ValueError):
+    """A store was made with other options than those asked for; the message shows the difference."""

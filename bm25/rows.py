@@ -91,7 +91,9 @@ class Rows:
                 raise Bm25InputError("term_ids must ascend, each id once")
             width = len(term_ids)
             places = np.searchsorted(term_ids, columns)
-            known = np.isin(columns, term_ids)
+            known = np.zeros(len(columns), bool)
+            if width:
+                known = term_ids[np.minimum(places, width - 1)] == columns
             indptr = np.concatenate([[0], np.cumsum(known)])[indptr]
             columns, values = places[known], values[known]
         return csr_array((values, columns.astype(np.int64), indptr), shape=(len(self), width), copy=False)

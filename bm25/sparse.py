@@ -26,12 +26,23 @@ class SparseVectors(Rows):
         indices: uint32 term ids, distinct and ascending within a vector.
         values: float32 weights.
         valid: bool, one for each vector, False for that of a null text; None when no text is null.
+        idf: the formula of the idf that was multiplied into the values (`CorpusStatistics.apply_idf`), None
+            for none: the usual case, where Qdrant's IDF modifier does that.
     """
 
-    def __init__(self, indptr: Array, indices: Array, values: Array, valid: Array | None = None) -> None:
+    def __init__(
+        self,
+        indptr: Array,
+        indices: Array,
+        values: Array,
+        valid: Array | None = None,
+        *,
+        idf: str | None = None,
+    ) -> None:
         super().__init__(indptr, valid)
         self.indices = indices
         self.values = values
+        self.idf = idf
 
     def __getitem__(self, row: int) -> tuple[Array, Array]:
         """Return (indices, values) of one vector; that of a null text is empty."""
@@ -45,6 +56,7 @@ class SparseVectors(Rows):
             self._same(other)
             and np.array_equal(self.indices, other.indices)
             and np.array_equal(self.values, other.values)
+            and self.idf == other.idf
         )
 
     __hash__ = None  # type: ignore[assignment]

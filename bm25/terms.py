@@ -9,7 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["TermBlock", "TermDictionary"]
+from bm25.kernels.terms import find_ids, fold_rows, merge_rows, merged_size
+
+__all__ = ["TermBlock", "TermDictionary", "TermIndex", "warmup"]
+
+Array = np.ndarray[Any, Any]
+
+CLASHES = 1024  # ids with two terms that a merge makes room for at first
 
 
 class TermBlock(NamedTuple):
@@ -18,58 +24,143 @@ class TermBlock(NamedTuple):
     ids: np.ndarray[Any, np.dtype[np.uint32]]
     lines: bytes
 
-    def to_arrow(self) -> pa.LargeStringArray:
-        """Return the terms as an Arrow array over the same bytes."""
-        data = np.frombuffer(self.lines, np.uint8)
-        feeds = np.flatnonzero(data == 10)
-        ends = np.append(feeds, len(data))
-        # An Arrow string ends where the next begins, so the line feeds have to go.
-        packed = np.delete(data, feeds)
-        offsets = np.zeros(len(ends) + 1, np.int64)
-        offsets[1:] = ends - np.arange(len(ends))
-        return pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(packed))
-
 
 class TermDictionary(Mapping[int, str]):
     """An immutable mapping from term id to term, ascending by id.
 
     Where several terms share an id it holds the least of them, so that the order in which texts
     came does not show, and lists all in `collisions`.
+
+    Attributes:
+        ids: uint32, ascending.
+        terms: a pyarrow.LargeStringArray, one for each id.
+        collisions: term id -> all its terms, ascending, for the ids that several share.
     """
 
-    def __init__(
-        self, ids: np.ndarray[Any, Any], terms: pa.LargeStringArray, collisions: dict[int, tuple[str, ...]]
-    ):
+    def __init__(self, ids: Array, terms: pa.LargeStringArray, collisions: dict[int, tuple[str, ...]]):
         self.ids = ids
         self.terms = terms
         self.collisions = collisions
 
     @classmethod
-    def from_blocks(
-        cls, blocks: Iterable[TermBlock], *, among: np.ndarray[Any, Any] | None = None
-    ) -> TermDictionary:
+    def from_blocks(cls, blocks: Iterable[TermBlock], *, among: Array | None = None) -> TermDictionary:
         """Build a dictionary; with `among` (uint32, ascending) of those ids only."""
         blocks = [block for block in blocks if len(block.ids)]
         if not blocks:
             return cls(np.empty(0, np.uint32), pa.array([], pa.large_string()), {})
-        ids = np.concatenate([block.ids for block in blocks])
-        terms = pa.chunked_array([block.to_arrow() for block in blocks])
-        if among is not None:
-            wanted = np.flatnonzero(np.isin(ids, among))
-            ids, terms = ids[wanted], terms.take(pa.array(wanted))
-        table = pa.table({"id": ids, "term": terms})
-        table = (
-            table.group_by(["id", "term"]).aggregate([]).sort_by([("id", "ascending"), ("term", "ascending")])
+        lines = b"\n".join([block.lines for block in blocks])
+        data = np.frombuffer(lines, np.uint8)
+        feeds = np.flatnonzero(data == 10)
+        starts, ends = np.append(0, feeds + 1), np.append(feeds, len(data))
+        keys = np.concatenate([block.ids for block in blocks]).astype(np.uint64) << np.uint64(32)
+        keys |= np.arange(len(keys), dtype=np.uint64)
+        keys.sort()
+        ids, offsets, clashes = (
+            np.empty(size, kind)
+            for size, kind in ((len(keys), np.uint32), (len(keys) + 1, np.int64), (len(keys), np.int64))
         )
-        ids = table["id"].to_numpy()
+        packed = np.empty(len(data), np.uint8)
+        rows, size, clashing = map(int, fold_rows(keys, starts, ends, data, ids, offsets, packed, clashes))
+        collisions: dict[int, tuple[str, ...]] = {}
+        for first in clashes[:clashing].tolist():
+            term_id = int(keys[first]) >> 32
+            last = np.searchsorted(keys, np.uint64((term_id + 1) << 32))
+            numbers = (keys[first:last] & np.uint64(0xFFFFFFFF)).tolist()
+            collisions[term_id] = _ascending(lines[starts[i] : ends[i]].decode() for i in numbers)
+        # Copied, so that what was room for terms that came twice is not kept.
+        terms = _terms(offsets[: rows + 1].copy(), packed[:size].copy())
+        dictionary = cls(ids[:rows].copy(), terms, collisions)
+        return dictionary if among is None else dictionary.lookup(among)
+
+    @classmethod
+    def from_arrow(cls, ids: Any, terms: pa.Array) -> TermDictionary:
+        """Build a dictionary of rows, without copying where no id comes twice.
+
+        Args:
+            ids: uint32 (Arrow or numpy), ascending; an id as often as it has terms.
+            terms: strings, one for each id, those of one id ascending and distinct.
+        """
+        ids = np.asarray(ids.to_numpy() if isinstance(ids, pa.Array) else ids, np.uint32)
+        terms = terms.cast(pa.large_string())
         first = np.ones(len(ids), bool)
         first[1:] = ids[1:] != ids[:-1]
-        terms = table["term"].combine_chunks()
+        if first.all():
+            return cls(ids, terms, {})
         collisions: dict[int, tuple[str, ...]] = {}
         for term_id in np.unique(ids[~first]).tolist():
             low, high = np.searchsorted(ids, term_id, "left"), np.searchsorted(ids, term_id, "right")
             collisions[term_id] = tuple(terms.slice(low, high - low).to_pylist())
         return cls(ids[first], pc.filter(terms, pa.array(first)), collisions)
+
+    def lookup(self, ids: Array) -> TermDictionary:
+        """Return the dictionary of those of `ids` (uint32, ascending) that are in this one."""
+        places = _places(self.ids, np.asarray(ids, np.uint32))
+        if len(places) == len(self):
+            return self
+        found = self.ids[places]
+        collisions: dict[int, tuple[str, ...]] = {}
+        if self.collisions:
+            shared = np.array(sorted(self.collisions), np.uint32)
+            collisions = {i: self.collisions[i] for i in found[_places(found, shared)].tolist()}
+        return TermDictionary(found, self.terms.take(pa.array(places)), collisions)
+
+    def merge(self, other: TermDictionary) -> TermDictionary:
+        """Return the dictionary of all terms of both; terms that differ and share an id collide."""
+        if not len(other) or self is other:
+            return self
+        if not len(self):
+            return other
+        (ids_a, offsets_a, data_a), (ids_b, offsets_b, data_b) = self._arrays(), other._arrays()
+        rows, size = merged_size(ids_a, offsets_a, ids_b, offsets_b)
+        ids, offsets, data = np.empty(rows, np.uint32), np.empty(rows + 1, np.int64), np.empty(size, np.uint8)
+        mine = theirs = np.empty(0, np.int64)
+        clashing = CLASHES
+        while clashing > len(mine):
+            mine, theirs = np.empty(clashing, np.int64), np.empty(clashing, np.int64)
+            size, clashing = merge_rows(
+                ids_a, offsets_a, data_a, ids_b, offsets_b, data_b, ids, offsets, data, mine, theirs
+            )
+        mine, theirs = mine[:clashing], theirs[:clashing]
+        collisions = {**self.collisions, **other.collisions}
+        for term_id in self.collisions.keys() & other.collisions.keys():
+            collisions[term_id] = _ascending(self.collisions[term_id] + other.collisions[term_id])
+        terms_a, terms_b = (
+            dictionary.terms.take(pa.array(places)).to_pylist()
+            for dictionary, places in ((self, mine), (other, theirs))
+        )
+        for term_id, a, b in zip(ids_a[mine].tolist(), terms_a, terms_b, strict=True):
+            collisions[term_id] = _ascending((*collisions.get(term_id, ()), a, b))
+        return TermDictionary(ids, _terms(offsets, data[:size]), collisions)
+
+    def without(self, ids: Array) -> TermDictionary:
+        """Return the dictionary of all ids but `ids` (uint32, ascending)."""
+        others = np.ones(len(self), bool)
+        others[_places(self.ids, ids)] = False
+        return self.lookup(self.ids[others])
+
+    def rows(self) -> pa.Table:
+        """Return a table of `term_id` (uint32) and `term` (large_string), sorted by both.
+
+        All terms of an id that several share are in it; without any such id, nothing is copied.
+        """
+        ids, terms = self.ids, self.terms
+        if self.collisions:
+            shared = sorted(self.collisions)
+            more = [self.collisions[term_id][1:] for term_id in shared]
+            behind = np.repeat(np.searchsorted(ids, np.array(shared, np.uint32)) + 1, [len(m) for m in more])
+            order = np.insert(np.arange(len(ids)), behind, len(ids) + np.arange(len(behind)))
+            others = pa.array([term for group in more for term in group], pa.large_string())
+            terms = pa.concat_arrays([terms, others]).take(pa.array(order))
+            ids = np.insert(ids, behind, ids[behind - 1])
+        return pa.table({"term_id": ids, "term": terms})
+
+    def _arrays(self) -> tuple[Array, Array, Array]:
+        """Return ids, offsets and bytes as the kernels take them."""
+        _, offsets, data = self.terms.buffers()
+        first = self.terms.offset
+        bounds = np.frombuffer(offsets, np.int64)[first : first + len(self.terms) + 1]
+        packed = np.frombuffer(data, np.uint8) if data is not None and data.size else np.empty(0, np.uint8)
+        return _input(self.ids), _input(bounds), _input(packed)
 
     def __getitem__(self, term_id: int) -> str:
         if not isinstance(term_id, int | np.integer):
@@ -85,12 +176,82 @@ class TermDictionary(Mapping[int, str]):
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __eq__(self, other: object) -> bool:
+        """Compare terms and collisions; with another mapping, terms."""
+        if not isinstance(other, TermDictionary):
+            return super().__eq__(other)
+        return (
+            np.array_equal(self.ids, other.ids)
+            and self.collisions == other.collisions
+            and bool(self.terms.equals(other.terms))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"<TermDictionary of {len(self)} ids, {len(self.collisions)} of them shared by several terms>"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return TermDictionary, (self.ids, self.terms, self.collisions)
 
-    def to_arrow(self) -> pa.Table:
-        """Return a table of `id` (uint32, ascending) and `term` (large_string)."""
-        return pa.table({"id": self.ids, "term": self.terms})
+
+class TermIndex:
+    """Terms that become more, found by id.
+
+    Dictionaries are taken up by `add`; blocks are appended to `blocks`, which `fold` takes up. They are kept
+    as a few dictionaries, each at least twice as large as the next, so that a term is copied as often as
+    the number of terms can be halved. One thread at a time adds and folds; any may look up.
+    """
+
+    def __init__(self) -> None:
+        self.blocks: list[TermBlock] = []
+        self._runs: tuple[TermDictionary, ...] = ()
+
+    def fold(self) -> None:
+        """Take up the blocks added since the last call."""
+        if not self.blocks:
+            return
+        # In this order: an interrupt in between leaves terms twice, which does no harm.
+        self.add(TermDictionary.from_blocks(self.blocks))
+        self.blocks.clear()
+
+    def add(self, terms: TermDictionary) -> None:
+        """Take up a dictionary."""
+        runs = [*self._runs, terms]
+        while len(runs) > 1 and len(runs[-2]) < 2 * len(runs[-1]):
+            runs[-2:] = [runs[-2].merge(runs[-1])]
+        self._runs = tuple(runs)
+
+    def lookup(self, ids: Array | None = None) -> TermDictionary:
+        """Return the dictionary of those of `ids` (uint32, ascending; None for all) that are folded in."""
+        found = TermDictionary.from_blocks([])
+        for run in reversed(self._runs):
+            found = found.merge(run if ids is None else run.lookup(ids))
+        return found
+
+
+def warmup() -> None:
+    """Compile the kernels of dictionaries, or load them from the cache of compiled code."""
+    one, other = (TermDictionary.from_blocks([TermBlock(np.array([i], np.uint32), b"a")]) for i in (1, 2))
+    one.merge(other).lookup(other.ids)
+
+
+def _places(known: Array, wanted: Array) -> Array:
+    """Return where in `known` the ids of `wanted` are (both uint32, ascending), those that are there."""
+    places = np.empty(min(len(known), len(wanted)), np.int64)
+    return places[: find_ids(_input(known), _input(wanted), places)]
+
+
+def _input(array: Array) -> Array:
+    """Return an array read-only, as Arrow's are: for others a kernel would be compiled once more."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def _terms(offsets: Array, data: Array) -> pa.LargeStringArray:
+    return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+
+
+def _ascending(terms: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(terms)))

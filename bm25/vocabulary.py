@@ -16,7 +16,7 @@ from bm25.kernels.murmur import term_ids_of_lines
 from bm25.kernels.plain import separate_plain
 from bm25.kernels.scan import PADDING
 from bm25.kernels.table import DROPPED, ENTRY, INLINE, MANY, SIDE, insert, rehash
-from bm25.terms import TermBlock
+from bm25.terms import TermBlock, TermDictionary, TermIndex
 
 __all__ = ["MAX_FORMS", "IdLists", "SideTable", "Snapshot", "Vocabulary"]
 
@@ -107,18 +107,25 @@ class Vocabulary:
         self.lock = threading.Lock()
         self._resolving: int | None = None  # the thread that holds the lock to resolve new forms
         self.form_count = 0
+        self.forgotten = 0  # how often everything was
         self.snapshot = _empty_table(FIRST_BITS, np.zeros(1 << 16, np.uint8))
         self.lists = IdLists()
         self._arena_used = 0
         self._kept_bytes = 0
-        self._blocks: list[TermBlock] = []
+        self.index = TermIndex()
         with _forking:  # whose hook goes through them
             _vocabularies.add(self)
 
-    def blocks(self) -> list[TermBlock]:
-        """Return the terms of all forms kept so far."""
-        with self.lock:  # a form is in the table a moment before its terms are here
-            return list(self._blocks)
+    def terms(self, ids: Array | None = None) -> TermDictionary:
+        """Return the terms of all forms kept so far; with `ids` (uint32, ascending) of those only."""
+        if self.is_resolving_here():
+            raise EncoderInUseError(
+                "a plug-in asks the encoder that it is part of for terms; give it an encoder of its own"
+            )
+        with self.lock:  # a form is in the table a moment before its terms are in the index
+            index = self.index
+            index.fold()
+        return index.lookup(ids)
 
     def resolve(self, lines: Array, line_ends: Array, side: SideTable) -> Array:
         """Analyse new surface forms; keep them, or else put what they yield in the side table.
@@ -159,7 +166,7 @@ class Vocabulary:
                     self._insert(lines, line_ends, lengths, references, wanted)
                 for block, owners in found:
                     # Terms are remembered with the form that brought them, and so as often as it is new.
-                    _divide(block, wanted[owners], self._blocks, side.blocks if side.keeps_terms else [])
+                    _divide(block, wanted[owners], self.index.blocks, side.blocks if side.keeps_terms else [])
             except BaseException:  # an interrupt too: what is half done would be found later
                 self._forget()
                 raise
@@ -172,10 +179,11 @@ class Vocabulary:
         return self._resolving == threading.get_ident()
 
     def _forget(self) -> None:
+        self.forgotten += 1
         # The lists stay: who still reads an older table holds numbers of them.
         self.form_count = self._arena_used = self._kept_bytes = 0
         self.snapshot = _empty_table(FIRST_BITS, np.zeros(1 << 16, np.uint8))
-        self._blocks = []
+        self.index = TermIndex()
 
     def _wanted(self, lengths: Array) -> Array:
         """Return which of some new forms there is room for."""

@@ -334,6 +334,43 @@ def test_terms_do_not_tell_of_other_texts():
     assert counts.terms.collisions == {}
 
 
+SHARING = [*colliding(3, 77), *colliding(2, 2**31), *colliding(2, 0), "alone", "ä", "x" * 300]
+ARROW_TYPES = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+
+
+@given(data=st.data())
+@examples(100)
+def test_terms_are_those_of_the_texts_whatever_the_vocabulary_has_seen_and_kept(data):
+    batches = st.lists(st.none() | st.lists(st.sampled_from(SHARING), max_size=5).map(" ".join), max_size=6)
+    encoder = Bm25Encoder(BARE, threads=1)
+    encoder._documents.vocabulary.max_forms = data.draw(st.sampled_from([0, 2, 100]))
+    counts = []
+    for texts in data.draw(st.lists(batches, min_size=1, max_size=4)):
+        chunk = pa.array(texts, pa.string()).cast(data.draw(st.sampled_from(ARROW_TYPES)))
+        cut = data.draw(st.integers(0, len(texts)))
+        array = pa.chunked_array([chunk.slice(0, cut), chunk.slice(cut)])
+        if data.draw(st.booleans()):
+            encoder.encode_documents(array)
+        counts.append((texts, encoder.count_documents(array)))
+        if data.draw(st.booleans()):
+            encoder._documents.vocabulary._forget()
+    for texts, counted in data.draw(st.permutations(counts)):
+        expected = {}
+        for word in sorted({word for text in texts if text for word in text.split()}):
+            expected.setdefault(reference.term_id(word.encode()), []).append(word)
+        terms = counted.terms
+        assert list(terms.items()) == [(i, expected[i][0]) for i in sorted(expected)]
+        assert terms.collisions == {i: tuple(group) for i, group in expected.items() if len(group) > 1}
+
+
+@pytest.mark.parametrize("texts", [pa.chunked_array([], pa.string()), [], [""], [None]], ids=str)
+def test_terms_of_nothing_after_everything_was_forgotten(texts):
+    encoder = Bm25Encoder(BARE, threads=1)
+    counts = encoder.count_documents(texts)
+    encoder._documents.vocabulary._forget()
+    assert len(counts.terms) == 0
+
+
 def crowded_words(count):
     """Words whose ids all have the same high bits, so that counting them takes the path of sorting."""
     return [reference.term_with_id(5 * i, 7919 * i, WORD_BYTES).decode() for i in range(count)]

@@ -10,6 +10,7 @@ from bm25 import Bm25Config, Bm25Encoder
 from bm25.analysis.analyzer import Analyzer
 from bm25.analysis.languages import STEMMER_LANGUAGES
 from bm25.counter import NEW_FORMS, SurfaceFormCounter
+from bm25.errors import EncoderInUseError
 from bm25.inputs import as_arrow
 from bm25.kernels.table import DROPPED, ENTRY, MANY, MAX_ID, PROBE_LIMIT, SIDE
 from bm25.vocabulary import LONGEST_FORM, IdLists, SideTable, Vocabulary
@@ -74,7 +75,7 @@ def footprint(vocabulary):
     """Everything a vocabulary holds that could grow."""
     ends, ids = vocabulary.lists.arrays
     table, _, arena = vocabulary.snapshot
-    blocks = vocabulary.blocks()
+    blocks = vocabulary.index.blocks
     return {
         "forms": vocabulary.form_count,
         "blocks": len(blocks),
@@ -102,7 +103,7 @@ def test_what_forms_mean():
     assert ids_of(SIDE, words, side) == [reference.term_id(b"x" * 300), reference.term_id(b"ab")]
     assert words.form_count == 5
     assert kept(words, [form.encode() for form in forms]) == [*references[:5], None, None]
-    assert [block.lines for block in words.blocks()] == ["run\nrun\nära\nöd".encode()]
+    assert [block.lines for block in words.index.blocks] == ["run\nrun\nära\nöd".encode()]
     assert [block.lines for block in side.blocks] == [b"\n".join([b"x" * 300] * 2 + [b"ab"])]
 
 
@@ -254,7 +255,7 @@ def test_the_bound_holds():
     for batch in range(50):
         resolve(words, [b"form%d" % i for i in range(batch * 30, batch * 30 + 30)])
     assert 100 <= words.form_count < 130
-    assert sum(len(block.ids) for block in words.blocks()) == words.form_count
+    assert sum(len(block.ids) for block in words.index.blocks) == words.form_count
 
 
 def test_once_full_nothing_grows_whatever_comes():
@@ -368,6 +369,66 @@ def crowded_forms(bits, count):
     chosen = np.flatnonzero(slots == np.argmax(np.bincount(slots)))[:count]
     assert len(chosen) == count
     return [b"%07d" % i for i in chosen]
+
+
+# Terms
+
+
+def test_terms_of_what_was_kept():
+    words, side = vocabulary(max_forms=3), SideTable()
+    ids = resolve(words, [b"one", "two·three".encode(), b"one-", b"never"], side)
+    assert dict(words.terms()) == {
+        reference.term_id(t): t.decode() for t in (b"one", b"two", b"three", b"one-")
+    }
+    wanted = np.array(sorted([ids[0], ids[3]]), np.uint32)
+    assert dict(words.terms(wanted)) == {ids[0]: "one"}
+    assert words.index.blocks == []
+
+
+def test_terms_grow_with_the_vocabulary_and_are_forgotten_with_it():
+    words = vocabulary()
+    known = set()
+    for batch in range(20):
+        forms = [f"form{i}" for i in range(batch * 7, batch * 7 + 10)]
+        resolve(words, [form.encode() for form in forms])
+        known.update(forms)
+        assert set(words.terms().values()) == known
+    words._forget()
+    assert len(words.terms()) == 0
+
+
+def test_terms_asked_for_within_the_analysis_are_refused(monkeypatch):
+    words = vocabulary()
+    monkeypatch.setattr(words.analyzer, "analyze", lambda text: words.terms())
+    with pytest.raises(EncoderInUseError, match="asks the encoder that it is part of for terms"):
+        resolve(words, [b"a"])
+    assert not words.lock.locked()
+    assert len(words.terms()) == 0
+
+
+def test_terms_asked_for_by_threads_while_others_add_some():
+    words = vocabulary()
+    size, errors, stop = 3000 if not REDUCED else 60, [], threading.Event()
+    resolve(words, [b"first"])
+    first = np.array([reference.term_id(b"first")], np.uint32)
+
+    def ask():
+        try:
+            while not stop.is_set():
+                assert dict(words.terms(first)) == {first[0]: "first"}
+        except BaseException as error:
+            errors.append(error)
+
+    readers = [threading.Thread(target=ask) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for start in range(0, size, 20):
+        resolve(words, [b"form%d" % i for i in range(start, start + 20)])
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert errors == []
+    assert set(words.terms().values()) == {"first", *(f"form{i}" for i in range(size))}
 
 
 # Lists of ids

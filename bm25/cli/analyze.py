@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config
+from bm25.cli.tables import display_width, padded, printable
 from bm25.cli.texts import texts
 from bm25.errors import Bm25ConfigError
 
@@ -137,7 +138,7 @@ def _table(analysis: TextAnalysis, width: int) -> list[str]:
     dropped = sum(token.term is None for token in analysis.tokens)
     about = f"{analysis.role}, length {analysis.length}, {dropped} dropped"
     rest = "..." if len(analysis.text) > _LONGEST_TITLE else ""
-    title = f'"{_printable(analysis.text[:_LONGEST_TITLE])}{rest}": {about}'
+    title = f'"{printable(analysis.text[:_LONGEST_TITLE])}{rest}": {about}'
     if not analysis.tokens:
         return _wrap(title, width)
     frequencies = {entry.term_id: str(entry.frequency) for entry in analysis.vector}
@@ -146,16 +147,16 @@ def _table(analysis: TextAnalysis, width: int) -> list[str]:
     for token in analysis.tokens:
         steps = [_describe_change(change) for change in token.changes]
         # What stands for one token of the text shows it once.
-        first = [[str(token.start)], [_printable(token.form)]] if token.start != before else [[""], [""]]
+        first = [[str(token.start)], [printable(token.form)]] if token.start != before else [[""], [""]]
         before = token.start
         if token.term is None or token.term_id is None:
             rows.append([*first, steps, [""], [""], [""], [""]])
             continue
         number = f"{token.term_id}{'*' if token.shared_with else ''}"
-        entry = [[_printable(token.term)], [number], [frequencies[token.term_id]], [str(token.weight)]]
+        entry = [[printable(token.term)], [number], [frequencies[token.term_id]], [str(token.weight)]]
         rows.append([*first, steps, *entry])
     shared = [
-        f"* {entry.term_id} is the id of {', '.join(map(_printable, entry.terms))}"
+        f"* {entry.term_id} is the id of {', '.join(map(printable, entry.terms))}"
         for entry in analysis.vector
         if len(entry.terms) > 1
     ]
@@ -167,10 +168,10 @@ def _table(analysis: TextAnalysis, width: int) -> list[str]:
 
 
 def _describe_change(change: Change) -> str:
-    reason = _printable(change.reason or change.step)
+    reason = printable(change.reason or change.step)
     if change.after is None:
         return f"dropped: {reason}"
-    after = f"{change.step}: {_printable(change.after)}"
+    after = f"{change.step}: {printable(change.after)}"
     return after if change.reason is None else f"{after} ({reason})"
 
 
@@ -180,7 +181,8 @@ def _aligned(rows: list[list[list[str]]], width: int) -> list[str]:
     A row is a list of cells, a cell a list of paragraphs.
     """
     natural = [
-        max(_width(text) for row in rows for text in row[column] or [""]) for column in range(len(rows[0]))
+        max(display_width(text) for row in rows for text in row[column] or [""])
+        for column in range(len(rows[0]))
     ]
     _, form, steps, term, *_ = natural
     left = width - sum(natural) + form + steps + term - len(_GAP) * (len(natural) - 1)
@@ -200,7 +202,7 @@ def _aligned(rows: list[list[list[str]]], width: int) -> list[str]:
             texts_of_line = [cell[i] if i < len(cell) else "" for cell in cells]
             lines.append(
                 _GAP.join(
-                    _padded(text, size, right=column in (0, 4, 5))
+                    padded(text, size, right=column in (0, 4, 5))
                     for column, (text, size) in enumerate(zip(texts_of_line, widths, strict=True))
                 )
             )
@@ -212,43 +214,13 @@ def _wrap(text: str, width: int) -> list[str]:
     lines = [""]
     for word in text.split(" "):
         joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if _width(joined) <= width:
+        if display_width(joined) <= width:
             lines[-1] = joined
             continue
         if lines[-1]:
             lines.append("")
         for char in word:
-            if _width(lines[-1] + char) > width:
+            if display_width(lines[-1] + char) > width:
                 lines.append("")
             lines[-1] += char
     return lines
-
-
-def _padded(text: str, width: int, *, right: bool) -> str:
-    space = " " * (width - _width(text))
-    return space + text if right else text + space
-
-
-def _width(text: str) -> int:
-    """Return the columns of a terminal that a text takes."""
-    import unicodedata
-
-    if text.isascii():
-        return len(text)
-    return sum(
-        0
-        if unicodedata.category(char) in ("Mn", "Me")
-        else 2
-        if unicodedata.east_asian_width(char) in "WF"
-        else 1
-        for char in text
-    )
-
-
-def _printable(text: str) -> str:
-    """Return the text with control characters, joiners and what the terminal cannot show escaped."""
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
-    )
-    encoding = sys.stdout.encoding or "utf-8"
-    return shown.encode(encoding, "backslashreplace").decode(encoding)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
 
-from bm25.cli import analyze, demo, encode, query, schema, verify, warmup
+from bm25.cli import analyze, demo, encode, evaluate, explain, query, schema, stats, verify, warmup
 from bm25.errors import Bm25ConfigError, Bm25ConfigWarning, Bm25Error
 
 __all__ = ["main"]
@@ -22,7 +22,10 @@ examples:
   bm25 encode articles.jsonl --text-column text -o vectors.arrow
   bm25 query "how do I parse a date string"
   bm25 analyze "how do I parse a date string"
+  bm25 stats build articles.stats articles.jsonl --text-column text
   bm25 verify articles.jsonl --text-column text
+  bm25 explain "parse dates" --statistics articles.stats --document-id 4711
+  bm25 evaluate scifact
   bm25 demo "how do I parse a date string"
 
 Exit codes: 0 done, 1 unusable data (of verify: a difference), 2 unusable options, 130 interrupted.
@@ -114,6 +117,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (encode, query, analyze, verify, demo, schema, warmup):
+    for command in (encode, query, analyze, stats, verify, explain, evaluate, demo, schema, warmup):
         command.add_parser(commands)
     return parser

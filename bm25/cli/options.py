@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from bm25.config import Bm25Config
 
 __all__ = [
-    "add_config_arguments", "config_from_arguments", "count", "describe_config", "positive", "split_names",
+    "add_config_arguments", "add_plugins_argument", "config_from_arguments", "count", "describe_config",
+    "import_plugins", "positive", "split_names",
 ]  # fmt: skip
 
 PRESETS = ("tuned", "qdrant")
@@ -72,7 +73,12 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--filter", action="append", metavar="NAME", help="a plug-in for lowercased tokens; may be repeated"
     )
-    group.add_argument(
+    add_plugins_argument(group)
+
+
+def add_plugins_argument(parser: argparse._ActionsContainer) -> None:
+    """Add the flag that `import_plugins` reads."""
+    parser.add_argument(
         "--plugins",
         action="append",
         metavar="MODULE",
@@ -80,8 +86,13 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def config_from_arguments(args: argparse.Namespace) -> Bm25Config:
+def config_from_arguments(args: argparse.Namespace, base: Bm25Config | None = None) -> Bm25Config:
     """Return the configuration that the flags ask for.
+
+    Args:
+        args: with the flags of `add_config_arguments`.
+        base: what they start from, where no file is given, instead of a preset; a preset that is given
+            changes k, b and k3 of it.
 
     Raises `Bm25ConfigError` where they contradict each other or a value is not allowed.
     """
@@ -93,8 +104,10 @@ def config_from_arguments(args: argparse.Namespace) -> Bm25Config:
             "--config and --preset exclude each other: a file holds all options; "
             "put k, b and k3 into it, or give them as flags"
         )
-    _import_plugins(args.plugins or ())
+    import_plugins(args)
     options: dict[str, Any] = _read(args.config) if args.config else {}
+    if base is not None and not args.config:
+        options = base.to_dict() | (_preset_weights(args.preset) if args.preset else {})
     options |= _scalars(args)
     if plugin := _plugin(args.tokenizer):
         options["tokenizer"] = plugin
@@ -107,14 +120,20 @@ def config_from_arguments(args: argparse.Namespace) -> Bm25Config:
         options["synonyms"] = read_synonyms(args.synonyms)
     if args.protected_words:
         options["protected_words"] = read_words(args.protected_words)
-    if args.config or _preset(args) == "qdrant":
+    if args.config or base is not None or _preset(args) == "qdrant":
         return Bm25Config.from_dict(options)
     return Bm25Config.tuned(**options)
 
 
-def describe_config(args: argparse.Namespace, config: Bm25Config) -> str:
-    """Return the preset or file and the options that decide most, for a summary line."""
-    origin = args.config or f"preset {_preset(args)}"
+def describe_config(args: argparse.Namespace, config: Bm25Config, origin: str | None = None) -> str:
+    """Return the preset or file and the options that decide most, for a summary line.
+
+    Args:
+        args: with the flags of `add_config_arguments`.
+        config: what was made of them.
+        origin: where the options come from, if not from a preset.
+    """
+    origin = args.config or origin or f"preset {_preset(args)}"
     weight = "none" if config.k3 is None else f"{config.k3:g}"
     tokenizer = config.tokenizer if isinstance(config.tokenizer, str) else config.tokenizer["name"]
     dialect = "" if config.dialect == "qdrant" else f", dialect {config.dialect}"
@@ -175,6 +194,13 @@ def _preset(args: argparse.Namespace) -> str:
     return args.preset or ("qdrant" if args.dialect == "fastembed" else "tuned")
 
 
+def _preset_weights(preset: str) -> dict[str, Any]:
+    from bm25.config import Bm25Config
+
+    config = Bm25Config.tuned() if preset == "tuned" else Bm25Config()
+    return {name: getattr(config, name) for name in ("k", "b", "k3")}
+
+
 def _stemmer(name: str) -> dict[str, str]:
     if name == "none":
         return {"type": "none"}
@@ -187,11 +213,17 @@ def _plugin(name: str | None) -> dict[str, str] | None:
     return {"type": "plugin", "name": name[len(prefix) :]} if name and name.startswith(prefix) else None
 
 
-def _import_plugins(modules: Sequence[str]) -> None:
+def import_plugins(args: argparse.Namespace) -> None:
+    """Import the modules of --plugins.
+
+    Raises:
+        Bm25ConfigError: one cannot be imported.
+    """
     import importlib
     import os
     import sys
 
+    modules: Sequence[str] = args.plugins or ()
     # The command is a script of its own, so Python does not look into the current folder by itself.
     if modules and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())

@@ -88,7 +88,16 @@ class EdgeCollection:
 
         A null or empty vector is stored as a point without a vector, which no search finds and
         which does not count in the inverse document frequency.
+
+        Raises:
+            Bm25InputError: the lengths differ, or the idf is multiplied into the vectors already
+                (`CorpusStatistics.apply_idf`): the modifier would square it.
         """
+        if vectors.idf is not None:
+            raise Bm25InputError(
+                f"the idf ({vectors.idf}) is multiplied into these vectors, and this collection has the IDF "
+                "modifier, which would square it; store vectors as the encoder makes them"
+            )
         if len(ids) != len(vectors) or (payloads is not None and len(ids) != len(payloads)):
             counts = f"{len(ids)} ids, {len(vectors)} vectors"
             raise Bm25InputError(f"{counts}{'' if payloads is None else f', {len(payloads)} payloads'}")
@@ -107,16 +116,38 @@ class EdgeCollection:
         self._shard.flush()
 
     def search(
-        self, indices: npt.NDArray[np.uint32], values: npt.NDArray[np.float32], *, limit: int = 10
+        self,
+        indices: npt.NDArray[np.uint32],
+        values: npt.NDArray[np.float32],
+        *,
+        limit: int = 10,
+        filter: Any = None,
+        idf_corpus: Any = None,
     ) -> list[Hit]:
-        """Return the best hits for a query vector, best first; an empty vector finds nothing."""
+        """Return the best hits for a query vector, best first; an empty vector finds nothing.
+
+        Args:
+            indices: uint32 term ids, distinct.
+            values: float32 weights.
+            limit: at most so many.
+            filter: a `qdrant_edge.Filter` of points that may be found; None for all.
+            idf_corpus: a `qdrant_edge.Filter` of points over which idf is computed, whatever may be found:
+                those of a tenant, say. None for all points.
+        """
         if not len(indices):
             return []
         engine = qdrant_edge("the embedded Qdrant")
         vector = engine.SparseVector(indices.tolist(), values.tolist())
+        params = None
+        if idf_corpus is not None:
+            params = engine.SearchParams(idf=engine.IdfParams(idf_corpus))
         points = self._shard.query(
             engine.QueryRequest(
-                limit=limit, query=engine.Query.Nearest(vector, using=VECTOR_NAME), with_payload=True
+                limit=limit,
+                query=engine.Query.Nearest(vector, using=VECTOR_NAME),
+                filter=filter,
+                params=params,
+                with_payload=True,
             )
         )
         return [Hit(point.id, point.score, point.payload or {}) for point in points]

@@ -11,6 +11,7 @@ import pytest
 from bm25 import Bm25Config, Bm25Encoder
 from bm25.cli import analyze
 from bm25.cli.main import main
+from bm25.cli.tables import display_width
 from tests.cli.process import COMMAND, ENVIRONMENT, run, run_python
 from tests.test_encoder import colliding
 
@@ -161,12 +162,12 @@ WIDE = "https://example.org/one/path/that/does/not/fit/into/the/column/of/a/tabl
 @pytest.mark.parametrize("text", [WIDE, "中文字" * 30, "e\u0301" * 90, "a" * 300 + " b", "x " * 300])
 def test_lines_fit(table, columns, text):
     for line in table(text, "--tokenizer", "whitespace", columns=columns).splitlines():
-        assert analyze._width(line) <= max(columns, 70)
+        assert display_width(line) <= max(columns, 70)
 
 
 def test_wide_and_combining_characters_are_aligned(table):
     lines = rows(table("中文字 e\u0301 ab", "--tokenizer", "whitespace"))
-    ends = {analyze._width(line[: line.rindex("1.")]) for line in lines[1:]}
+    ends = {display_width(line[: line.rindex("1.")]) for line in lines[1:]}
     assert len(ends) == 1
 
 

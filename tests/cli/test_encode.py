@@ -12,7 +12,6 @@ import pyarrow.parquet as parquet
 import pytest
 
 from bm25 import Bm25Config, Bm25Encoder
-from bm25.cli import encode
 from bm25.cli.main import main
 from tests.cli.process import COMMAND, ENVIRONMENT, run, run_python
 
@@ -104,12 +103,6 @@ def test_an_input_given_twice_and_empty_columnar_inputs(source, tmp_path):
     empty.touch()
     assert main(["encode", str(empty), str(once), str(empty), "-o", str(out)]) == 0
     assert feather.read_table(str(out))["id"].to_pylist() == [1, 2, 3, 4]
-
-
-def test_batches_are_smaller_where_there_are_more_of_them():
-    assert [encode._block_bytes(threads) >> 10 for threads in (1, 8, 16, 64, 10_000)] == [
-        4096, 4096, 2048, 512, 64,
-    ]  # fmt: skip
 
 
 def test_pipes(source):

@@ -1,0 +1,66 @@
+"""Tables for terminals: columns as wide as their widest cell, whatever script it is in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+__all__ = ["display_width", "padded", "print_table", "printable"]
+
+Cell = str | int | float | None
+
+_GAP = "  "
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print rows under a header; columns of numbers are flush right, floats have 4 decimals."""
+    rows = list(rows)
+    right = [
+        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(header))
+    ]
+    lines = [list(header), *([_text(cell) for cell in row] for row in rows)]
+    widths = [max(display_width(line[i]) for line in lines) for i in range(len(header))]
+    for line in lines:
+        cells = [
+            padded(text, size, right=flush) for text, size, flush in zip(line, widths, right, strict=True)
+        ]
+        print(_GAP.join(cells).rstrip())
+
+
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    if isinstance(cell, float):
+        return f"{cell:,.4f}"
+    return printable(cell) if isinstance(cell, str) else f"{cell:,}"
+
+
+def padded(text: str, size: int, *, right: bool = False) -> str:
+    """Return the text with spaces before or behind it, as wide as `size` columns."""
+    space = " " * (size - display_width(text))
+    return space + text if right else text + space
+
+
+def display_width(text: str) -> int:
+    """Return the columns of a terminal that a text takes."""
+    import unicodedata
+
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.category(char) in ("Mn", "Me")
+        else 2
+        if unicodedata.east_asian_width(char) in "WF"
+        else 1
+        for char in text
+    )
+
+
+def printable(text: str) -> str:
+    """Return the text with control characters, joiners and what the terminal cannot show escaped."""
+    shown = "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )
+    encoding = sys.stdout.encoding or "utf-8"
+    return shown.encode(encoding, "backslashreplace").decode(encoding)

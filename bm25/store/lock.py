@@ -1,0 +1,104 @@
+"""The lock of the one writer. It is the kernel's, so it goes with the process that holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from bm25.errors import StoreError, StoreInUseError
+from bm25.store.layout import LOCK
+
+__all__ = ["WriterLock"]
+
+_POLL = 0.05  # seconds
+# Windows locks bytes, and keeps others from reading them: one that the file does not have.
+_BYTE = 1 << 30
+
+
+class WriterLock:
+    """Held while in the ``with`` statement.
+
+    The file stays, and says who held it last. The lock is given back by closing the file, which in a
+    forked child does nothing to the parent's.
+    """
+
+    def __init__(self, directory: Path, timeout: float) -> None:
+        self._path = directory / LOCK
+        self._timeout = timeout
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> WriterLock:
+        deadline = time.monotonic() + self._timeout
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be locked for writing: {error.strerror}") from None
+        try:
+            while not _try_lock(descriptor):
+                if time.monotonic() >= deadline:
+                    raise StoreInUseError(self._in_use(descriptor))
+                time.sleep(_POLL)
+            _write_holder(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _in_use(self, descriptor: int) -> str:
+        try:
+            holder = json.loads(os.pread(descriptor, 4096, 0) if hasattr(os, "pread") else b"")
+            who = f"by process {holder['pid']} on {holder['host']} since {holder['since']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            who = "by another process"
+        waited = f" after {self._timeout:g} s" if self._timeout else ""
+        return (
+            f"{self._path.parent}: is being written {who}{waited}; one writer at a time: wait for it, "
+            "or give write() a timeout"
+        )
+
+
+def _write_holder(descriptor: int) -> None:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    os.ftruncate(descriptor, 0)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, json.dumps(holder).encode())
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

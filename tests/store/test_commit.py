@@ -1,0 +1,250 @@
+"""What a commit asks of the file system, in which order, and what it leaves where one call fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+
+import pytest
+
+from bm25 import Bm25Encoder, StatisticsStore
+from bm25.errors import StoreError
+from bm25.store import compaction
+from tests.conftest import REDUCED
+from tests.store import steps
+from tests.store.model import PLAIN
+from tests.store.recorder import Call, Recorder
+
+MANIFEST, COPY, SEGMENTS = "manifest.json", "manifest.copy.json", "segments"
+AT = 4  # the step that stores here are at
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    path = tmp_path_factory.mktemp("template") / "store"
+    encoder = Bm25Encoder(PLAIN, threads=1)
+    with steps.create(path) as store:
+        for number in range(1, AT + 1):
+            steps.write(store, encoder, number)
+    return path
+
+
+@pytest.fixture
+def path(template, tmp_path):
+    return shutil.copytree(template, tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return Bm25Encoder(PLAIN, threads=1)
+
+
+def commit(store, encoder):
+    steps.write(store, encoder, AT + 1)
+
+
+def merging_commit(store, encoder):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "FANOUT", 2)
+        commit(store, encoder)
+
+
+def compact(store, encoder):
+    store.compact()
+
+
+CHANGES = {
+    "commit": (commit, AT + 1),
+    "merging commit": (merging_commit, AT + 1),
+    "compact": (compact, AT),
+}
+
+
+def recorded(path, encoder, change):
+    with StatisticsStore.open(path) as store, Recorder(path) as recorder:
+        change(store, encoder)
+    return recorder.calls
+
+
+def check_order(calls, new_files):
+    """Assert that nothing counts before it is on disk, and nothing is removed before that."""
+
+    def place(what, name, start=0):
+        found = [i for i, call in enumerate(calls) if call[:2] == (what, name) and i >= start]
+        assert found, f"{name} has no {what}"
+        return found
+
+    [renamed] = place("replace", MANIFEST)
+    [segments_synced] = [i for i in place("fsync", SEGMENTS) if i < renamed]
+    for name, size in new_files.items():
+        [created] = place("create", name)
+        [synced] = place("fsync", name)
+        assert created < min(place("write", name))
+        assert max(place("write", name)) < synced < segments_synced
+        assert calls[synced].size == size, "what was synced is all of the file"
+    temporary = f"{MANIFEST}.tmp"
+    [created] = place("create", temporary)
+    [synced] = place("fsync", temporary)
+    assert segments_synced < created < min(place("write", temporary))
+    assert max(place("write", temporary)) < synced < renamed
+    committed = min(place("fsync", ".", renamed))
+    between = calls[renamed + 1 : committed]
+    assert [call for call in between if call != Call("open", ".")] == []
+    assert not [call for call in calls[:committed] if call.what == "unlink"]
+    # The copy of the manifest, too, is in place before a file goes that only the old one names.
+    [copied] = place("replace", COPY)
+    assert max(place("write", f"{COPY}.tmp")) < max(place("fsync", f"{COPY}.tmp")) < copied
+    copy_synced = min(place("fsync", ".", copied))
+    assert committed < copied < copy_synced
+    assert not [call for call in calls[:copy_synced] if call.what == "unlink"]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_everything_is_on_disk_before_it_counts(path, encoder, name):
+    before = steps.files(path)
+    calls = recorded(path, encoder, CHANGES[name][0])
+    new = {file for file in steps.files(path) if file.startswith(SEGMENTS)} - before
+    assert new
+    if name == "merging commit":  # its own segment went into the merged one, and nobody ever knew of it
+        own = {c.name for c in calls if c.what == "create" and c.name.startswith(SEGMENTS)} - new
+        assert own
+        calls = [call for call in calls if call.name not in own]
+    check_order(calls, {file: (path / file).stat().st_size for file in new})
+    removed = [call.name for call in calls if call.what == "unlink"]
+    assert sorted(removed) == sorted(file for file in before if not (path / file).exists())
+    assert bool(removed) == (name != "commit")
+    with StatisticsStore.open(path) as store:
+        assert steps.files(path) == steps.needed(store)
+
+
+def test_a_change_of_nothing_writes_nothing(path, encoder):
+    with StatisticsStore.open(path) as store, Recorder(path) as recorder, store.write():
+        pass
+    assert {call.name for call in recorder.calls} == {"lock"}
+
+
+def numbers(template, encoder, tmp_path, change):
+    path = shutil.copytree(template, tmp_path / "counted")
+    return recorded(path, encoder, change)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("kind", ["ENOSPC", "EIO", "interrupt", "interrupt after"])
+def test_any_call_may_fail(template, encoder, tmp_path, name, kind):
+    change, after = CHANGES[name]
+    calls = numbers(template, encoder, tmp_path, change)
+    for number in range(0, len(calls), 3 if REDUCED else 1):
+        path = shutil.copytree(template, tmp_path / str(number))
+        if kind.startswith("interrupt"):
+            error: BaseException = KeyboardInterrupt()
+        else:
+            code = getattr(errno, kind)
+            error = OSError(code, os.strerror(code))
+        with StatisticsStore.open(path) as store:
+            sequence = store.sequence
+            raised = None
+            with Recorder(path, number, error, after=kind == "interrupt after") as recorder:
+                try:
+                    change(store, encoder)
+                except (StoreError, KeyboardInterrupt) as caught:
+                    raised = caught
+            failed = recorder.failed
+            assert failed is not None
+            self_consistent(store)
+        renamed = ("replace", MANIFEST) in [call[:2] for call in recorder.calls[:number]]
+        there = renamed or (kind == "interrupt after" and failed[:2] == ("replace", MANIFEST))
+        with StatisticsStore.open(path) as store:
+            assert store.sequence == sequence + there, failed
+            steps.assert_at(store, steps.History(), after if there else AT)
+            store.verify()
+            if isinstance(raised, StoreError):
+                message = str(raised)
+                assert error.strerror in message
+                if renamed:  # it is the directory that could not be synced
+                    assert f"{path}: commit {sequence + 1} is in place" in message
+                else:
+                    assert str(path / failed.name) in message or str(path / failed.name)[:-4] in message
+                    if failed.name != "lock":
+                        assert "the store is as it was before" in message
+            elif raised is None:
+                # What may fail: who holds the lock, and what is done when all is committed.
+                assert there or failed.name == "lock", failed
+            # The next commit is not disturbed, and nothing is left but what it needs.
+            steps.write(store, encoder, steps.step_of(store) + 1)
+            steps.assert_at(store, steps.History(), (after if there else AT) + 1)
+            assert steps.files(path) == steps.needed(store), failed
+        shutil.rmtree(path)
+
+
+def self_consistent(store):
+    """A store that failed still shows one state."""
+    steps.assert_at(store, steps.History(), steps.step_of(store))
+
+
+def test_writes_that_take_only_a_part(path, encoder):
+    with StatisticsStore.open(path) as store:
+        with Recorder(path, short=True):
+            steps.write(store, encoder, AT + 1)
+            store.compact()
+        steps.assert_at(store, steps.History(), AT + 1)
+    with StatisticsStore.open(path) as store:
+        steps.assert_at(store, steps.History(), AT + 1)
+        store.verify()
+
+
+def test_errors_of_the_caller_pass_through(path, encoder):
+    with StatisticsStore.open(path) as store:
+        for error in (FileNotFoundError(2, "No such file", "corpus.jsonl"), ValueError("x"), SystemExit(3)):
+            with pytest.raises(type(error)) as caught, store.write() as batch:
+                batch.add(["new"], encoder.count_documents(["cat"]))
+                batch.flush()
+                raise error
+            assert caught.value is error
+        steps.assert_at(store, steps.History(), AT)
+        assert steps.files(path) == steps.needed(store)
+
+
+def test_a_batch_that_failed_is_not_committed_in_part(path, encoder):
+    def write(store, number):
+        with Recorder(path, number, OSError(errno.ENOSPC, "No space left on device")) as recorder:
+            with pytest.raises(StoreError, match="No space left"), store.write() as batch:
+                batch.add(["1000"], encoder.count_documents(["cat"]))
+                try:
+                    batch.flush()
+                except Exception:
+                    failed = recorder.failed
+                batch.add(["1001"], encoder.count_documents(["dog"]))
+        return failed
+
+    with StatisticsStore.open(path) as store:
+        for number in range(3, 9):
+            assert write(store, number) is not None
+            steps.assert_at(store, steps.History(), AT)
+        steps.write(store, encoder, AT + 1)
+        assert steps.files(path) == steps.needed(store)
+
+
+@pytest.mark.parametrize("kind", ["ENOSPC", "interrupt"])
+def test_any_call_may_fail_when_a_store_is_made(tmp_path, encoder, kind):
+    with Recorder(tmp_path / "counted") as recorder:
+        steps.create(tmp_path / "counted").close()
+    calls = recorder.calls
+    assert calls
+    for number in range(len(calls)):
+        path = tmp_path / str(number)
+        error = KeyboardInterrupt() if kind == "interrupt" else OSError(errno.ENOSPC, "No space left")
+        with Recorder(path, number, error):
+            try:
+                steps.create(path).close()
+            except KeyboardInterrupt:
+                assert kind == "interrupt"
+            except StoreError as raised:
+                assert str(path) in str(raised)
+                assert "No space left" in str(raised)
+        if not (path / MANIFEST).exists():
+            steps.create(path).close()  # it can be made after all
+        with StatisticsStore.open(path) as store:
+            steps.write(store, encoder, 1)
+            steps.assert_at(store, steps.History(), 1)
+            assert steps.files(path) == steps.needed(store)
