@@ -1,10 +1,11 @@
 """Run with the Python of an environment that has only the wheel: is everything inside?"""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import bm25
-from bm25 import Bm25Config, Bm25Encoder
+from bm25 import Bm25Config, Bm25Encoder, StatisticsStore
 from bm25.analysis.languages import EXTRA_STEMMERS, STEMMER_LANGUAGES, STOPWORD_LANGUAGES
 from bm25.analysis.multilingual import character_kinds
 from bm25.errors import MissingExtraError
@@ -35,4 +36,13 @@ assert "bm25-engine[edge]" in message
 vectors = Bm25Encoder().encode_documents(["Hello hello world the quick"])
 assert vectors.indices.tolist() == [74040069, 613153351, 771291085]
 assert vectors.values.tolist() == [1.6741974353790283, 1.9014179706573486, 1.6741974353790283]
+
+with tempfile.TemporaryDirectory() as folder:
+    store = StatisticsStore.create(Path(folder) / "store")
+    with store.write() as batch:
+        batch.add(["a"], Bm25Encoder().count_documents(["Hello hello world the quick"]))
+    assert store.verify().documents == 1
+    assert {item.term for item in store.statistics().top()} == {"hello", "quick", "world"}
+    explanation = store.explain("hello", document_id="a")
+    assert [term.term for term in explanation.terms] == ["hello"]
 print(f"bm25 {bm25.__version__}: the wheel has all it needs")

@@ -146,14 +146,18 @@ def open_documents(
             yield corpus
     except Bm25InputError as error:
         if columns.document_id is not None and f"no column {columns.document_id!r}" in str(error):
-            raise Bm25InputError(f"{error}; {_WAYS_OUT}") from None
+            raise Bm25InputError(f"{error}; {_ways_out(args)}") from None
         raise
 
 
-_WAYS_OUT = (
-    "the ledger needs an id for each document: name the column with --id-column, or make a store without a "
-    "ledger (--no-ledger), to which documents can be added but not replaced or removed"
-)
+def _ways_out(args: argparse.Namespace) -> str:
+    needed = "the ledger needs an id for each document: name the column with --id-column"
+    if not hasattr(args, "no_ledger"):
+        return needed
+    return (
+        f"{needed}, or make a store without a ledger (--no-ledger), to which documents can be added but not "
+        "replaced or removed"
+    )
 
 
 def _require(schema: pa.Schema, columns: Columns, args: argparse.Namespace) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["fit", "stored_config"]
 
+SPOOL_BYTES = 64 << 20  # of counts and columns that wait in memory
+
 
 def stored_config(args: argparse.Namespace) -> tuple[Bm25Config, list[str]]:
     """Return the configuration to encode with, from a store, and lines that describe it.
@@ -56,9 +58,7 @@ def stored_config(args: argparse.Namespace) -> tuple[Bm25Config, list[str]]:
         epoch = "no epoch" if store.epoch is None else f"epoch {store.epoch.number}"
         low, high = store.score_bounds()
         mean = f"the mean length is {store.totals.average_length:g} now"
-        drift = (
-            "" if low == high else f", {mean}: scores are {low:.4f} to {high:.4f} times those of new vectors"
-        )
+        drift = "" if low == high else f", {mean}: scores are {low:.4f} to {high:.4f} times the right ones"
         note = f"statistics of {path}: {epoch}, commit {store.sequence}{drift}"
     return config, [note, describe_config(args, config, f"options of {path}")]
 
@@ -127,7 +127,8 @@ def _spool(args: argparse.Namespace, schema: pa.Schema) -> Spool:
     # Beside the output, where there is room for vectors, which are larger.
     beside = args.output if args.output != "-" and not _is_special(args.output) else args.statistics
     directory = os.path.dirname(os.path.realpath(beside))
-    return Spool(pa.schema([*list(schema)[:-1], (schema.names[-1], TYPE)]), directory)
+    counted = pa.schema([*list(schema)[:-1], (schema.names[-1], TYPE)])
+    return Spool(counted, directory, memory_bytes=SPOOL_BYTES)
 
 
 def _is_special(path: str) -> bool:

@@ -14,8 +14,6 @@ from bm25.errors import Bm25InputError
 
 __all__ = ["Spool"]
 
-_MEMORY_BYTES = 64 << 20
-
 
 class Spool:
     """Use it in a ``with`` statement; the temporary file has no name, so nothing of it is ever left.
@@ -26,7 +24,7 @@ class Spool:
         memory_bytes: of batches that are held in memory before there is a file.
     """
 
-    def __init__(self, schema: pa.Schema, directory: str, *, memory_bytes: int = _MEMORY_BYTES) -> None:
+    def __init__(self, schema: pa.Schema, directory: str, *, memory_bytes: int) -> None:
         self.schema = schema
         self._directory = directory
         self._room = memory_bytes

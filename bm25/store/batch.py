@@ -57,6 +57,7 @@ class WriteBatch:
         # What was encoded before this batch, or in the first one will be after it, is of this epoch.
         self._epoch = manifest.epochs[-1].number if manifest.epochs else 1
         self._closed = False
+        self._whole = True  # until something cannot be written
         self._counts: Counter[str] = Counter()
         self.new_epoch = False
         self.totals = manifest.totals
@@ -72,7 +73,7 @@ class WriteBatch:
         """Add documents; one whose id is known is replaced, and one that is the same changes nothing.
 
         Args:
-            document_ids: integers or strings, each once or the last counts; None in a store without a
+            document_ids: integers, strings or UUIDs, each once or the last counts; None in a store without a
                 ledger, where ids mean nothing and nothing can be replaced.
             counts: `TermCounts` of as many documents, or for each field of the store its own.
             tenant: a name for all, or one (or None) for each document.
@@ -151,7 +152,13 @@ class WriteBatch:
         self.new_epoch = True
 
     def flush(self) -> None:
-        """Write what waits in memory; it stays invisible until the batch ends."""
+        """Write what waits in memory; it stays invisible until the batch ends.
+
+        Raises:
+            StoreError: an earlier attempt failed, and what was to be written then is lost.
+        """
+        self._check_open()
+        self._whole = False
         if self._updates:
             updates, self._updates = self._updates, Updates()
             contents, totals, summary = updates.contents(self._snapshot, self._epoch)
@@ -161,6 +168,7 @@ class WriteBatch:
         if self._sums:
             self._write(*self._sums.contents(self._snapshot))
             self._sums = Sums(self._manifest.terms)
+        self._whole = True
 
     def close(self) -> None:
         """Refuse further changes."""
@@ -169,6 +177,11 @@ class WriteBatch:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("the batch has ended; open another one with write()")
+        if not self._whole:
+            raise StoreError(
+                f"{self._snapshot.directory}: the batch cannot go on, a part of it could not be written; the "
+                "store is as it was before. Open another one with write()"
+            )
 
     def _needs_ledger(self, what: str) -> None:
         if not self._manifest.ledger:

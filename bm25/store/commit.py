@@ -15,10 +15,10 @@ from pathlib import Path
 from bm25.errors import StoreError
 from bm25.store.compaction import merge_segments, start_of_run
 from bm25.store.contents import Contents, write_segment
-from bm25.store.durable import remove_file, replace_file, sync_directory
+from bm25.store.durable import named, remove_file, replace_file, sync_directory
 from bm25.store.epochs import next_epochs
 from bm25.store.layout import MANIFEST, MANIFEST_COPY, SEGMENTS, file_name
-from bm25.store.manifest import Manifest, SegmentInfo, Totals
+from bm25.store.manifest import Manifest, SegmentInfo, Totals, read_manifest
 from bm25.store.segment import Segment
 from bm25.store.snapshot import Snapshot
 
@@ -27,10 +27,19 @@ __all__ = ["Transaction", "create", "now", "tidy"]
 
 def create(directory: Path, manifest: Manifest) -> None:
     """Make a store without documents, on disk when this returns; the directory is new or empty."""
+    new = [path for path in (directory, *directory.parents) if not path.exists()]
     (directory / SEGMENTS).mkdir(parents=True)
-    replace_file(directory / MANIFEST, manifest.to_json())
-    sync_directory(directory)
-    sync_directory(directory.parent)
+    try:
+        replace_file(directory / MANIFEST, manifest.to_json())
+        sync_directory(directory)
+        for path in new or [directory]:
+            sync_directory(path.parent)
+    except BaseException:
+        # Where it is no store yet, it must be possible to make one there after all.
+        if not (directory / MANIFEST).exists():
+            with suppress(OSError):
+                (directory / SEGMENTS).rmdir()
+        raise
     tidy(directory, manifest)
 
 
@@ -116,7 +125,7 @@ class Transaction:
         Raises:
             StoreError: it is the state of the store, but the last step failed, and it may not survive a loss
                 of power.
-            OSError: the store is as it was.
+            WriteError: the store is as it was.
         """
         before = self._before
         epochs = next_epochs(before.epochs, totals, before.max_drift, self.sequence, ask=new_epoch)
@@ -146,8 +155,16 @@ class Transaction:
 
     def discard(self) -> None:
         """Remove what was written and not committed."""
+        if not self._own:
+            return
+        try:
+            # A signal may have come right after the new manifest was in place.
+            committed = {info.name for info in read_manifest(self._directory).segments}
+        except StoreError:
+            return  # the next writer knows better
         for segment in self._own:
-            self._remove(segment.info)
+            if segment.info.name not in committed:
+                self._remove(segment.info)
         self._own = []
 
     def _write(self, contents: Contents) -> SegmentInfo | None:
@@ -158,7 +175,8 @@ class Transaction:
         return info
 
     def _open(self, info: SegmentInfo) -> Segment:
-        segment = Segment(self._directory, info, self._before)
+        with named(self._directory / SEGMENTS):
+            segment = Segment(self._directory, info, self._before)
         self._own.append(segment)
         return segment
 

@@ -33,7 +33,8 @@ LEDGER_ROWS = 1 << 14  # of a record batch
 def start_of_run(segments: Sequence[SegmentInfo]) -> int | None:
     """Return from which segment on to merge all, or None where there is nothing to do.
 
-    The newest segments of one size or smaller are merged once there are `FANOUT` of them.
+    Once there are `FANOUT` segments of about one size, with none larger after the first of them, they are
+    merged, and the smaller ones between and after them too.
     """
     if not segments:
         return None
@@ -44,7 +45,8 @@ def start_of_run(segments: Sequence[SegmentInfo]) -> int | None:
         start = len(sizes)
         while start and sizes[start - 1] <= tier:
             start -= 1
-        if len(sizes) - start >= FANOUT:
+        # Smaller ones do not count: they would have a large segment rewritten for a few small commits.
+        if sizes[start:].count(tier) >= FANOUT:
             return start
     return None
 

@@ -15,7 +15,9 @@ def advice(kinds: Set[str], *, has_ledger: bool) -> str:
     how = "StatisticsStore.recover (`bm25 stats verify --recover NEW`) makes a new store of it"
     lost = "" if "terms" not in kinds else " but the terms in damaged files"
     if has_ledger and not kinds & LEDGER:
-        return f"The ledger is whole, all{lost} can be made again from it: {how}"
+        # Which tenants were dropped stands in these files, and decides which rows of the ledger count.
+        unless = ", unless tenants were dropped since the last compact()" if "tenants" in kinds else ""
+        return f"The ledger is whole, all{lost} can be made again from it{unless}: {how}"
     if not kinds & {"frequencies", "tenants"}:
         without = ", without the ledger" if kinds & LEDGER else ""
         return f"The frequencies are whole, all{lost} can be kept{without}: {how}"

@@ -43,7 +43,7 @@ def document_ids(ids: Any) -> list[str]:
         values = [_id(i, value) for i, value in enumerate(values)]
     if "" in values:
         raise Bm25InputError(f"document_ids[{values.index('')}] is empty; every document needs an id")
-    _check_encodable(values)
+    _check_encodable("document_ids", values)
     return values
 
 
@@ -58,16 +58,16 @@ def _id(i: int, value: Any) -> str:
     raise Bm25InputError(f"document_ids[{i}] is {what}; an id is an integer or a string")
 
 
-def _check_encodable(values: list[str]) -> None:
+def _check_encodable(what: str, values: Sequence[str | None]) -> None:
     try:
-        "".join(values).encode()
+        "".join(filter(None, values)).encode()
     except UnicodeEncodeError:
         for i, value in enumerate(values):
             try:
-                value.encode()
+                (value or "").encode()
             except UnicodeEncodeError as error:
                 raise Bm25InputError(
-                    f"document_ids[{i}] is not valid Unicode: {error.reason} at character {error.start}"
+                    f"{what}[{i}] is not valid Unicode: {error.reason} at character {error.start}"
                 ) from None
 
 
@@ -78,11 +78,11 @@ def tenant_names(tenant: Any, documents: int) -> list[str | None]:
         Bm25InputError: a name is empty or no string, or there are not as many as documents.
     """
     if tenant is None or isinstance(tenant, str):
-        names: list[Any] = [tenant] * documents
         if tenant == "":
             raise Bm25InputError("tenant is an empty string; use None for no tenant")
-        return names
-    names = tenant.to_pylist() if isinstance(tenant, pa.Array | pa.ChunkedArray) else list(tenant)
+        _check_encodable("tenant", [tenant])
+        return [tenant] * documents
+    names: list[Any] = tenant.to_pylist() if isinstance(tenant, pa.Array | pa.ChunkedArray) else list(tenant)
     if len(names) != documents:
         raise Bm25InputError(f"{len(names)} tenants for {documents} documents")
     for i, name in enumerate(names):
@@ -90,6 +90,7 @@ def tenant_names(tenant: Any, documents: int) -> list[str | None]:
             raise Bm25InputError(
                 f"tenant[{i}] is {name!r:.80}; a tenant is a string that is not empty, or None"
             )
+    _check_encodable("tenant", names)
     return names
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NewFile", "remove_file", "replace_file", "sync_directory"]
+__all__ = ["NewFile", "WriteError", "named", "remove_file", "replace_file", "sync_directory"]
+
+
+class WriteError(OSError):
+    """A file of a store cannot be written; `filename` says which, which not all of the system's errors do."""
 
 
 class NewFile:
@@ -21,15 +26,15 @@ class NewFile:
         self.path = path
         self.bytes = 0
         self._digest = hashlib.sha256()
-        self._file = open(path, "xb", buffering=0)  # noqa: SIM115 (closed by `finish`)
+        with named(path):
+            self._file = open(path, "xb", buffering=0)  # noqa: SIM115 (closed by `finish`)
 
     def write(self, data: Any) -> int:
         """Write all of a buffer."""
         view = memoryview(data).cast("B")
         self._digest.update(view)
-        done = 0
-        while done < len(view):  # one call writes 2 GiB at most
-            done += self._file.write(view[done:]) or 0
+        with named(self.path):
+            _write(self._file, view)
         self.bytes += len(view)
         return len(view)
 
@@ -47,8 +52,9 @@ class NewFile:
 
     def finish(self) -> str:
         """Have it on disk, close it, and return the SHA-256 of its content in hexadecimal."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with named(self.path):
+            os.fsync(self._file.fileno())
+            self._file.close()
         return self._digest.hexdigest()
 
     def close(self) -> None:
@@ -63,10 +69,11 @@ def replace_file(path: Path, content: bytes) -> None:
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        with open(temporary, "wb", buffering=0) as file:
-            file.write(content)
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with named(path):
+            with open(temporary, "wb", buffering=0) as file:
+                _write(file, memoryview(content))
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     except BaseException:
         remove_file(temporary)
         raise
@@ -74,17 +81,34 @@ def replace_file(path: Path, content: bytes) -> None:
 
 def sync_directory(path: Path) -> None:
     """Have on disk which files a directory holds."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no directories
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with named(path):
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except PermissionError:  # Windows opens no directories
+            return
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def remove_file(path: Path) -> None:
     """Remove a file that is not needed any more; where that fails a later writer tries again."""
     with suppress(OSError):
         path.unlink()
+
+
+def _write(file: Any, view: memoryview) -> None:
+    """Write all: one call may write a part, of more than 2 GiB or where the disk is nearly full."""
+    done = 0
+    while done < len(view):
+        done += file.write(view[done:]) or 0
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Raise the system's errors as `WriteError`, of this file where they do not say which."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(error.errno, error.strerror, str(error.filename or path)) from error

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,14 +25,16 @@ _BYTE = 1 << 30
 class WriterLock:
     """Held while in the ``with`` statement.
 
-    The file stays, and says who held it last. The lock is given back by closing the file, which in a
-    forked child does nothing to the parent's.
+    The file stays, and says who held it last. A forked child that ends, or leaves the statement, does
+    nothing to its parent's lock; and when the parent leaves it the lock is free, though the child may
+    have the file open still.
     """
 
     def __init__(self, directory: Path, timeout: float) -> None:
         self._path = directory / LOCK
         self._timeout = timeout
         self._descriptor: int | None = None
+        self._pid = 0
 
     def __enter__(self) -> WriterLock:
         deadline = time.monotonic() + self._timeout
@@ -44,11 +47,13 @@ class WriterLock:
                 if time.monotonic() >= deadline:
                     raise StoreInUseError(self._in_use(descriptor))
                 time.sleep(_POLL)
-            _write_holder(descriptor)
+            with suppress(OSError):  # a full disk must not keep anyone from removing documents
+                _write_holder(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+        self._pid = os.getpid()
         return self
 
     def __exit__(
@@ -59,6 +64,8 @@ class WriterLock:
     ) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
+            if self._pid == os.getpid():
+                _unlock(descriptor)
             os.close(descriptor)
 
     def _in_use(self, descriptor: int) -> str:
@@ -93,6 +100,9 @@ if sys.platform == "win32":
             return False
         return True
 
+    def _unlock(descriptor: int) -> None:
+        """Do nothing: to close the file is enough, no process has it from another."""
+
 else:
     import fcntl
 
@@ -102,3 +112,6 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _unlock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -54,7 +54,7 @@ class SegmentInfo:
 
     Attributes:
         name: beginning of the names of its files.
-        sequence: the last commit in it.
+        sequence: the commit that wrote it.
         rows: rows of the frequencies that are of the whole corpus; those of tenants follow.
         files: by kind, those it has.
     """
@@ -204,7 +204,10 @@ def _damaged(path: Path, what: str) -> str:
     except Exception:
         rest = f"{copy.name} is no help either; count the corpus again"
     else:
-        rest = f"{copy.name} beside it is whole and of commit {sequence}, the last: copy it over {path.name}"
+        rest = (
+            f"{copy.name} beside it is whole, and of commit {sequence}, the last or the one before: "
+            f"copy it over {path.name}"
+        )
     return f"{path}: {what}. {rest}"
 
 

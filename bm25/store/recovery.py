@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from bm25.accumulator import FrequencyAccumulator
+from bm25.accumulator import Frequencies
 from bm25.errors import StoreDamagedError, StoreError
-from bm25.store import documents as docs
 from bm25.store.commit import Transaction, create
 from bm25.store.compaction import merge_ledgers, merge_segments
 from bm25.store.contents import Contents
@@ -78,14 +78,15 @@ def recover(directory: Path, new_directory: Path) -> None:
     bad = {(item.segment, item.kind) for item in damage}
     kinds = {item.kind for item in damage}
     ledger = manifest.ledger and not kinds & LEDGER
+    snapshot = _open_without(directory, manifest, bad, ledger=ledger)
+    if ledger and "tenants" in kinds and _count(snapshot)[1] != manifest.totals:
+        ledger = False  # tenants were dropped, and which is lost
     if not ledger and kinds & {"frequencies", "tenants"}:
         raise StoreError(
             f"{directory}: neither its ledger nor its frequencies are whole; count the corpus again"
         )
-    manifest = replace(
-        manifest, ledger=ledger, segments=tuple(_without(info, bad, ledger) for info in manifest.segments)
-    )
-    snapshot = Snapshot(directory, manifest, open_segments(directory, manifest))
+    snapshot = _open_without(directory, manifest, bad, ledger=ledger)
+    manifest = snapshot.manifest
     create(new_directory, replace(manifest, segments=(), next_segment=1, totals=Totals()))
     transaction = Transaction(new_directory)
     try:
@@ -99,10 +100,7 @@ def recover(directory: Path, new_directory: Path) -> None:
 
 
 def _all_from_ledger(snapshot: Snapshot) -> tuple[Contents, Totals]:
-    sums = Sums(keeps_terms=False)
-    for segment, table in alive_rows(snapshot):
-        sums.add(segment.counts(table), table.column("tenant").to_pylist())
-    contents, totals = sums.contents(snapshot)
+    contents, totals = _count(snapshot)
     if snapshot.manifest.terms:
         terms = TermDictionary.from_blocks([])
         for segment in snapshot.segments:
@@ -137,23 +135,45 @@ def _find_damage(directory: Path, manifest: Manifest) -> list[Damage]:
     return found
 
 
+def _open_without(
+    directory: Path, manifest: Manifest, bad: set[tuple[str, str]], *, ledger: bool
+) -> Snapshot:
+    segments = tuple(_without(info, bad, ledger) for info in manifest.segments)
+    manifest = replace(manifest, ledger=ledger, segments=segments)
+    return Snapshot(directory, manifest, open_segments(directory, manifest))
+
+
 def _recount(snapshot: Snapshot) -> int:
-    sums = FrequencyAccumulator()
-    totals = Totals()
-    for segment, table in alive_rows(snapshot):
-        counts = docs.add_fields(segment.counts(table))
-        sums.add(counts.term_ids, counts.frequencies, len(counts))
-        filled = int(np.count_nonzero(np.diff(counts.indptr)))
-        totals = totals.plus(Totals(filled, len(counts) - filled, int(counts.lengths.sum(dtype=np.int64))))
-    mine = snapshot.frequencies()
-    same = all(np.array_equal(one, other) for one, other in zip(sums.result(), mine, strict=True))
-    if not same or totals != snapshot.manifest.totals:
+    contents, totals = _count(snapshot)
+    same = _equal(contents.frequencies, snapshot.frequencies()) and totals == snapshot.manifest.totals
+    changes = contents.tenants
+    counted = {name: total for name, total in zip(changes.names, changes.totals, strict=True) if any(total)}
+    same = same and counted == snapshot.tenants()
+    numbers = np.arange(len(changes.names) + 1, dtype=np.uint64)
+    bounds = np.searchsorted(changes.frequencies.term_ids, numbers << np.uint64(32)).tolist()
+    for name, (first, last) in zip(changes.names, pairwise(bounds), strict=True):
+        mine = Frequencies(*(array[first:last] for array in changes.frequencies))
+        ids = (mine.term_ids & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+        same = same and _equal(mine._replace(term_ids=ids), snapshot.frequencies(name))
+    if not same:
         raise StoreDamagedError(
             f"{snapshot.directory}: the ledger's documents do not add up to the frequencies "
             f"({totals} counted, {snapshot.manifest.totals} kept), though every file is as it was written: "
             "please report it; StatisticsStore.recover makes a new store from the ledger"
         )
     return totals.document_count + totals.empty_count
+
+
+def _equal(one: Frequencies, other: Frequencies) -> bool:
+    return all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def _count(snapshot: Snapshot) -> tuple[Contents, Totals]:
+    """Count the documents of the ledger."""
+    sums = Sums(keeps_terms=False)
+    for segment, table in alive_rows(snapshot):
+        sums.add(segment.counts(table), table.column("tenant").to_pylist())
+    return sums.contents(snapshot)
 
 
 def _usable_manifest(directory: Path) -> Manifest:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bm25.accumulator import Frequencies
+from bm25.accumulator import Frequencies, distinct_ids
 from bm25.config import Bm25Config
 from bm25.counts import TermCounts
 from bm25.encoder import Bm25Encoder
@@ -24,6 +24,7 @@ from bm25.statistics import CorpusStatistics, as_ids
 from bm25.store import documents as docs
 from bm25.store.batch import WriteBatch
 from bm25.store.commit import Transaction, create, now
+from bm25.store.durable import WriteError
 from bm25.store.epochs import check_max_drift, score_bounds
 from bm25.store.layout import MANIFEST
 from bm25.store.lock import WriterLock
@@ -266,7 +267,10 @@ class StatisticsStore:
         )
 
     def term(self, term_id: int) -> str | None:
-        """Return the term with an id, the least where several share it; None for an unknown one."""
+        """Return the term with an id, the least where several share it; None for an unknown one.
+
+        A term that no document has any more may still have its name.
+        """
         return self._snapshot.terms(as_ids([term_id])).get(term_id)
 
     def collisions(self) -> dict[int, tuple[str, ...]]:
@@ -306,12 +310,13 @@ class StatisticsStore:
             StoreError: the store has no ledger.
         """
         self._needs_ledger()
-        for segment, table in alive_rows(self._snapshot):
-            fields = segment.counts(table)
-            least = self._manifest.least_epoch
+        snapshot = self._snapshot
+        least = snapshot.manifest.least_epoch
+        for segment, table in alive_rows(snapshot):
+            fields = [_with_terms(counts, snapshot) for counts in segment.counts(table)]
             yield LedgerBatch(
                 table.column("document_id").to_pylist(),
-                docs.add_fields(fields),
+                _with_terms(docs.add_fields(fields), snapshot),
                 table.column("tenant").to_pylist(),
                 [max(epoch, least) for epoch in table.column("epoch").to_pylist()],
                 dict(zip(self.fields, fields, strict=True)) if self.fields else {},
@@ -503,11 +508,10 @@ class StatisticsStore:
             try:
                 transaction.snapshot.manifest.check_config(self.config, self.path)
                 yield transaction
-            except OSError as error:
+            except WriteError as error:  # no other OSError: a caller's own passes through
                 transaction.discard()
                 raise StoreError(
-                    f"{error.filename or self.path}: cannot be written: {error.strerror or error}; "
-                    "the store is as it was before"
+                    f"{error.filename}: cannot be written: {error.strerror}; the store is as it was before"
                 ) from error
             except BaseException:
                 transaction.discard()
@@ -536,6 +540,14 @@ def _field_names(fields: Sequence[str]) -> tuple[str, ...]:
         if not isinstance(name, str) or not name or names.count(name) > 1:
             raise Bm25ConfigError(f"fields must be different names that are not empty, got {list(names)!r}")
     return names
+
+
+def _with_terms(counts: TermCounts, snapshot: Snapshot) -> TermCounts:
+    """Return counts that know the store's terms, found when asked for."""
+    if not snapshot.manifest.terms:
+        return counts
+    arrays = (counts.indptr, counts.term_ids, counts.frequencies, counts.lengths, counts.valid)
+    return TermCounts(*arrays, terms=lambda: snapshot.terms(distinct_ids(counts.term_ids)))
 
 
 def _as_dict(counts: TermCounts) -> dict[int, int]:

@@ -59,9 +59,7 @@ class Recorder:
         class File(io.FileIO):
             def write(self, data: Any) -> int:
                 part = bytes(data)[: max(1, len(data) // 2)] if recorder._short else data
-                return recorder._do(
-                    "write", recorder._name(self.name), lambda: io.FileIO.write(self, part)
-                )
+                return recorder._do("write", recorder._name(self.name), lambda: io.FileIO.write(self, part))
 
         def new_file(path: Any, mode: str, buffering: int) -> File:
             assert buffering == 0
@@ -87,8 +85,11 @@ class Recorder:
             os_close(descriptor)
 
         def fsync(descriptor: int) -> None:
+            name = recorder._paths.get(descriptor)
+            if name is None:
+                return os_fsync(descriptor)
             size = os.fstat(descriptor).st_size
-            recorder._do("fsync", recorder._paths[descriptor], lambda: os_fsync(descriptor), size)
+            return recorder._do("fsync", name, lambda: os_fsync(descriptor), size)
 
         def replace(source: Any, target: Any) -> None:
             recorder._do("replace", recorder._name(target), lambda: os_replace(source, target))

@@ -14,7 +14,7 @@ from bm25 import Bm25Encoder, StatisticsStore
 from bm25.store.layout import LOCK, MANIFEST, MANIFEST_COPY, SEGMENTS, file_name
 from tests.store.model import PLAIN, Document, Model, assert_same
 
-WORDS = "ant bee cat dog eel fox gnu hen".split()
+WORDS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"]
 TENANTS = (None, "a", "b")
 STEP = "step"
 

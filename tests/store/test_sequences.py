@@ -24,7 +24,9 @@ ENCODER = Bm25Encoder(PLAIN, threads=1)
 IDS = [str(number) for number in range(14)]
 TENANTS = [None, "a", "b", "ç"]
 
-texts = st.lists(st.sampled_from("ant bee cat dog eel fox gnu hen".split()), max_size=6).map(" ".join)
+WORDS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen"]
+
+texts = st.lists(st.sampled_from(WORDS), max_size=6).map(" ".join)
 ids = st.lists(st.sampled_from(IDS), min_size=1, max_size=7)
 tenants = st.sampled_from(TENANTS)
 
@@ -83,9 +85,7 @@ class WithLedger(Machine):
             self.patch.setattr(
                 documents, "document_keys", lambda ids: np.array([len(i) % 3 for i in ids], np.uint64)
             )
-        self.store = StatisticsStore.create(
-            self.path, PLAIN, terms=terms, fields=fields, max_drift=max_drift
-        )
+        self.store = StatisticsStore.create(self.path, PLAIN, terms=terms, fields=fields, max_drift=max_drift)
         self.model = Model(max_drift)
 
     def count(self, chosen: list[str]):
@@ -99,7 +99,7 @@ class WithLedger(Machine):
         }
 
     def split(self, text: str):
-        return tuple((text.split(" ", 1) + [""])[:2]) if self.store.fields else text
+        return tuple([*text.split(" ", 1), ""][:2]) if self.store.fields else text
 
     @rule(
         data=st.data(),
@@ -148,9 +148,7 @@ class WithLedger(Machine):
         chosen = data.draw(ids)
         contents = data.draw(st.lists(texts, min_size=len(chosen), max_size=len(chosen)))
         again = data.draw(st.booleans())
-        owners = data.draw(
-            st.one_of(tenants, st.lists(tenants, min_size=len(chosen), max_size=len(chosen)))
-        )
+        owners = data.draw(st.one_of(tenants, st.lists(tenants, min_size=len(chosen), max_size=len(chosen))))
         each = owners if isinstance(owners, list) else [owners] * len(chosen)
         if again:  # the same content once more
             for place, key in enumerate(chosen):

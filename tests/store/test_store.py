@@ -223,6 +223,17 @@ def test_counts_without_terms_need_a_store_without_terms(tmp_path, encoder):
     assert store.collisions() == {}
 
 
+def test_documents_can_be_copied_into_another_store(tmp_path, store, encoder):
+    put(store, encoder, {1: "cat dog", 2: "mouse"}, tenant=["a", None])
+    other = StatisticsStore.create(tmp_path / "other")
+    with other.write() as batch:
+        for part in store.documents():
+            batch.add(part.document_ids, part.counts, tenant=part.tenants)
+    assert other.statistics() == store.statistics()
+    assert other.statistics().terms == store.statistics().terms
+    assert other.tenants() == store.tenants()
+
+
 # Terms
 
 
@@ -327,6 +338,8 @@ def test_a_tenant_without_documents_cannot_be_dropped(store, encoder):
         (["a"], "1 tenants for 2 documents"),
         (["a", ""], r"tenant\[1\] is ''"),
         ([1, "a"], r"tenant\[0\] is 1"),
+        (["a", "\ud800"], r"tenant\[1\] is not valid Unicode"),
+        ("\ud800", r"tenant\[0\] is not valid Unicode"),
     ],
 )
 def test_tenants_are_names(store, encoder, tenant, message):
