@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test lint check-types check-data pytest wheel bench bench-data bench-files clean
+.PHONY: demo test lint check-types check-data pytest wheel crash-test soak-test bench bench-data bench-files bench-growth clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/bm25 demo $(QUESTION)
@@ -38,18 +38,32 @@ wheel: $(VENV)/dev.stamp
 	build/wheel/venv/bin/python -m pip install -q build/wheel/*.whl
 	cd build/wheel && venv/bin/python ../../tests/wheel_check.py && venv/bin/bm25 query "Die Häuser am Fluss" --language german
 
+# The tests of a store's safety once more, longer: a writer killed 500 times, and a minute of eight readers
+# beside a writer.
+crash-test: $(VENV)/dev.stamp
+	BM25_TESTS_KILLS=500 $(BIN)/python -m pytest -s tests/store/test_crash.py
+
+soak-test: $(VENV)/dev.stamp
+	BM25_TESTS_SOAK_SECONDS=60 $(BIN)/python -m pytest -s tests/store/test_concurrency.py
+
 # Long measurements, never part of the tests. Peers are installed for them.
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.encode
 	$(BIN)/python -m benchmarks.tokenizers
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.profile
+	$(BIN)/python -m benchmarks.statistics
+	$(BIN)/python -m benchmarks.store
 
 bench-data: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.corpora
 
 bench-files: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.files $(FILES_ARGS)
+
+# A store that grows to 100 million documents.
+bench-growth: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks.growth $(GROWTH_ARGS)
 
 $(VENV)/python.stamp:
 	$(PYTHON) -m venv $(VENV)
@@ -66,6 +80,7 @@ $(VENV)/dev.stamp: $(VENV)/python.stamp pyproject.toml
 
 $(VENV)/bench.stamp: $(VENV)/python.stamp pyproject.toml
 	$(BIN)/python -m pip install -q -e '.[bench]'
+	$(BIN)/python -m pip install -q --no-deps llama-index-core # has the data of NLTK that pinecone-text needs
 	touch $@ $(VENV)/demo.stamp
 
 clean:

@@ -71,9 +71,10 @@ def pinecone_text(language: str) -> Encode:
     """
     import nltk
 
-    package = find_spec("llama_index.core")
-    if package is not None and package.origin is not None:
-        nltk.data.path.insert(0, str(Path(package.origin).with_name("_static") / "nltk_cache"))
+    with contextlib.suppress(ModuleNotFoundError):
+        package = find_spec("llama_index.core")
+        if package is not None and package.origin is not None:
+            nltk.data.path.insert(0, str(Path(package.origin).with_name("_static") / "nltk_cache"))
     nltk.data.find("tokenizers/punkt_tab")  # raises rather than go to the network
     nltk.data.find("corpora/stopwords")
     from pinecone_text.sparse import BM25Encoder

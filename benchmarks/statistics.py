@@ -1,8 +1,8 @@
 """What corpus statistics cost over encoding alone: `python -m benchmarks.statistics`. One thread.
 
 Every figure is MB of UTF-8 text a second, the best of some rounds in which all take turns, so that a
-disturbance of the machine meets them all. What to compare is the overhead. The texts come in batches of 20,000
-passages, encoders are warm, and vectors are made in every row but the peer's: pinecone-text's
+disturbance of the machine meets them all. What to compare is the overhead. The texts come in batches of
+20,000 passages, encoders are warm, and vectors are made in every row but the peer's: pinecone-text's
 `BM25Encoder.fit` counts only. It gets a sample of the passages, spread over the corpus.
 """
 

@@ -1,7 +1,7 @@
 """The statistics store: rates, sizes, and what a large one costs: `python -m benchmarks.store`. One thread.
 
-Seconds are the best of some rounds in which all take turns. The texts come in batches of 20,000 passages and the
-encoder is warm. A store is built in one commit; what the ledger, the dictionary and the commit cost shows in the
+Seconds are the best of some rounds in which all take turns. The texts come in batches of 20,000 passages and
+the encoder is warm. A store is built in one commit; what the ledger and the dictionary cost shows in the
 difference of rows. "Cold" is the first call of an open store, which compares the files it needs with their
 checksums; the files themselves are in the page cache.
 """
@@ -39,6 +39,11 @@ class Built(NamedTuple):
     documents: int
     terms: int
 
+    @property
+    def ledger(self) -> int:
+        """The bytes of the ledger, which is two files."""
+        return self.bytes.get("documents", 0) + self.bytes.get("counts", 0)
+
 
 def chunks_of(encoder: Bm25Encoder, texts: pa.ChunkedArray) -> list[tuple[list[int], TermCounts]]:
     """Return ids and counts of texts, batch by batch."""
@@ -74,7 +79,6 @@ def sizes_of(path: Path) -> dict[str, int]:
 def builds(corpus: str, rounds: int) -> None:
     """Print how fast a store is built, and how large it is."""
     texts = load(corpus)
-    size = size_of(texts)
     encoder = Bm25Encoder(Bm25Config(language=corpus), threads=1)
     variants = [(ledger, terms) for ledger in (False, True) for terms in (False, True)]
     best: dict[tuple[bool, bool], Built] = {}
@@ -92,23 +96,33 @@ def builds(corpus: str, rounds: int) -> None:
                 best[ledger, terms] = built._replace(
                     add=min(built.add, old.add), commit=min(built.commit, old.commit)
                 )
+    size = size_of(texts)
     print(f"A store of {corpus}, {size:.0f} MB, {len(texts)} documents\n")
-    print("| | s | MB/s | MB/s with counting | ledger, bytes/document | frequencies, bytes/term | terms, "
-          "bytes/term |\n|---|---|---|---|---|---|---|")  # fmt: skip
-    print(f"| count_documents | {count:.2f} | {size / count:.0f} | {size / count:.0f} | | | |")
-    print(f"| finding the terms | {found:.2f} | {size / found:.0f} | {size / (found + count):.0f} | | | |")
+    columns = (
+        "s", "MB/s", "MB/s with counting", "ledger, bytes/document", "frequencies, bytes/term",
+        "dictionary, bytes/term",
+    )  # fmt: skip
+    print("| | " + " | ".join(columns) + " |\n|---|" + "---|" * len(columns))
+
+    def line(label: str, seconds: float, *more: str) -> None:
+        cells = [f"{seconds:.3f}", f"{size / seconds:.0f}", *more]
+        print(f"| {label} | " + " | ".join(cells + [""] * (len(columns) - len(cells))) + " |")
+
+    line("count_documents", count, f"{size / count:.0f}")
+    line("finding the terms of these counts", found, f"{size / (found + count):.0f}")
     for (ledger, terms), built in best.items():
         label = f"ledger={ledger}, terms={terms}"
-        cells = [
-            built.bytes.get("ledger", 0) / built.documents,
+        sizes = [
+            built.ledger / built.documents,
             built.bytes["frequencies"] / built.terms,
             built.bytes.get("terms", 0) / built.terms,
         ]
-        bytes_each = " | ".join(f"{cell:.1f}" if cell else "" for cell in cells)
-        print(f"| {label}: batch.add | {built.add:.2f} | {size / built.add:.0f} | | | | |")
-        print(f"| {label}: commit | {built.commit:.2f} | {size / built.commit:.0f} | | | | |")
-        total = built.add + built.commit
-        print(f"| {label}: all | {total:.2f} | {size / total:.0f} | {size / (total + count):.0f} | {bytes_each} |")
+        line(f"{label}: batch.add", built.add)
+        line(f"{label}: commit", built.commit)
+        both = built.add + built.commit
+        line(
+            f"{label}: both", both, f"{size / (both + count):.0f}", *(f"{x:.1f}" if x else "" for x in sizes)
+        )
 
 
 def changes(corpus: str) -> None:
@@ -186,7 +200,8 @@ def reading(path: Path, terms: int) -> dict[str, list[float]]:
     """Return milliseconds of calls of a large store, cold and, where there is a point in it, warm."""
     ids = ids_of(mixed(np.random.default_rng(1).integers(0, terms, LOOKUPS)))
     times: dict[str, list[float]] = {}
-    StatisticsStore.open(path).close()  # imports, compiled code
+    StatisticsStore.open(path).close()  # what is imported and compiled first
+    statistics_of(np.arange(10), np.ones(10, np.int64), 10).document_frequency([1])
 
     def note(name: str, call: Callable[[], object]) -> None:
         times.setdefault(name, []).append(seconds(call) * 1e3)
@@ -229,8 +244,9 @@ def main() -> None:
     changes(options.corpus)
     elapsed, taken, size = in_a_process(merging, options.merge_terms)
     print(
-        f"\nSum of two statistics of {options.merge_terms} terms each with dictionaries, half of them shared: "
-        f"{elapsed:.2f} s; it took {taken:.0f} MB at most for a result of {size:.0f} MB ({taken / size:.2f})"
+        f"\nSum of two statistics of {options.merge_terms} terms each with dictionaries, half of the terms "
+        f"shared: {elapsed:.2f} s; it took {taken:.0f} MB at most for a result of {size:.0f} MB "
+        f"({taken / size:.2f})"
     )
     with tempfile.TemporaryDirectory() as name:
         path = Path(name, "store")

@@ -51,7 +51,6 @@ class FrequencyAccumulator:
             if self._table is None:
                 self._table = table_of(self._bits)
             room = (1 << self._bits) // 2 - self._used
-            before = done
             done, added = map(int, accumulate(term_ids, frequencies, done, self._table, self._bits, room))
             self._used += added
             if done == len(term_ids):
@@ -64,8 +63,8 @@ class FrequencyAccumulator:
                 self._flush()
                 self._texts = texts
                 self._table = None
-                # A table that fills up at once will do so again.
-                self._bits = min(LAST_BITS, self._bits + (3 if done - before < len(term_ids) else 2))
+                # No larger than need be: where entries are looked up in a cache, that takes half the time.
+                self._bits = min(LAST_BITS, self._bits + 2)
 
     def result(self) -> Frequencies:
         """Return what was added so far; more may be added after that."""

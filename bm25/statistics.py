@@ -13,6 +13,7 @@ from bm25.accumulator import Frequencies, FrequencyAccumulator, merge_frequencie
 from bm25.counts import TermCounts
 from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.idf import inverse_document_frequency
+from bm25.kernels.statistics import find_places
 from bm25.sparse import SparseVectors
 from bm25.terms import TermDictionary, TermIndex
 
@@ -375,12 +376,22 @@ def as_ids(term_ids: Sequence[int] | Array) -> Array:
 
 def lookup(known: Array, values: Array, term_ids: Array) -> Array:
     """Return for each of `term_ids` its value (int64), 0 for those that are not among `known`."""
+    places = places_of(known, term_ids)
     found = np.zeros(len(term_ids), np.int64)
-    if len(known):
-        places = np.minimum(np.searchsorted(known, term_ids), len(known) - 1)
-        hit = known[places] == term_ids
-        found[hit] = values[places[hit]]
+    hit = places >= 0
+    found[hit] = values[places[hit]]
     return found
+
+
+def places_of(known: Array, term_ids: Array) -> Array:
+    """Return where in `known` (uint32, ascending) each of `term_ids` (uint32) is, -1 where it is not."""
+    places = np.empty(len(term_ids), np.int64)
+    find_places(_contiguous(known), _contiguous(term_ids), places)
+    return places
+
+
+def _contiguous(array: Array) -> Array:
+    return _read_only(np.ascontiguousarray(array))
 
 
 def _largest(values: Array, limit: int) -> Array:

@@ -86,10 +86,12 @@ class TermDictionary(Mapping[int, str]):
         first[1:] = ids[1:] != ids[:-1]
         if first.all():
             return cls(ids, terms, {})
-        collisions: dict[int, tuple[str, ...]] = {}
-        for term_id in np.unique(ids[~first]).tolist():
-            low, high = np.searchsorted(ids, term_id, "left"), np.searchsorted(ids, term_id, "right")
-            collisions[term_id] = tuple(terms.slice(low, high - low).to_pylist())
+        later = np.flatnonzero(~first)
+        rows = np.union1d(later - 1, later)  # all those of the ids that come more than once
+        groups: dict[int, list[str]] = {}
+        for term_id, term in zip(ids[rows].tolist(), terms.take(pa.array(rows)).to_pylist(), strict=True):
+            groups.setdefault(term_id, []).append(term)
+        collisions = {term_id: tuple(group) for term_id, group in groups.items()}
         return cls(ids[first], pc.filter(terms, pa.array(first)), collisions)
 
     def lookup(self, ids: Array) -> TermDictionary:
@@ -99,7 +101,9 @@ class TermDictionary(Mapping[int, str]):
             return self
         found = self.ids[places]
         collisions: dict[int, tuple[str, ...]] = {}
-        if self.collisions:
+        if len(self.collisions) > len(found):
+            collisions = {i: self.collisions[i] for i in found.tolist() if i in self.collisions}
+        elif self.collisions:
             shared = np.array(sorted(self.collisions), np.uint32)
             collisions = {i: self.collisions[i] for i in found[_places(found, shared)].tolist()}
         return TermDictionary(found, self.terms.take(pa.array(places)), collisions)
@@ -163,9 +167,10 @@ class TermDictionary(Mapping[int, str]):
         return _input(self.ids), _input(bounds), _input(packed)
 
     def __getitem__(self, term_id: int) -> str:
-        if not isinstance(term_id, int | np.integer):
+        if not isinstance(term_id, int | np.integer) or not 0 <= term_id < 2**32:
             raise KeyError(term_id)
-        position = int(np.searchsorted(self.ids, term_id))
+        # Of the type of the ids: for another one, numpy would convert them all.
+        position = int(np.searchsorted(self.ids, np.uint32(term_id)))
         if position == len(self.ids) or self.ids[position] != term_id:
             raise KeyError(term_id)
         return str(self.terms[position].as_py())

@@ -159,3 +159,30 @@ def term_with_id(wanted: int, number: int, alphabet: bytes) -> bytes:
                 assert term_id(first + second) == wanted
                 return first + second
         number += 1
+
+
+def frequencies_by_id(
+    documents: Iterable[Iterable[tuple[int, int]]],
+) -> tuple[list[int], list[int], list[int]]:
+    """(ids ascending, texts that have each, occurrences) of texts given as (id, frequency) pairs."""
+    texts: Counter[int] = Counter()
+    occurrences: Counter[int] = Counter()
+    for document in documents:
+        for number, frequency in document:
+            texts[number] += 1
+            occurrences[number] += frequency
+    ids = sorted(texts)
+    return ids, [texts[i] for i in ids], [occurrences[i] for i in ids]
+
+
+def signed_sum(
+    one: dict[int, tuple[int, int]], other: dict[int, tuple[int, int]], sign: int
+) -> dict[int, tuple[int, int]]:
+    """One + sign * other, by ascending id, of pairs of numbers, without pairs of zeros."""
+    found = {}
+    for number in sorted(one.keys() | other.keys()):
+        a, b = one.get(number, (0, 0)), other.get(number, (0, 0))
+        pair = a[0] + sign * b[0], a[1] + sign * b[1]
+        if pair != (0, 0):
+            found[number] = pair
+    return found

@@ -1,8 +1,23 @@
 """The benchmarks run, on little text: their figures are of interest only from `make bench`."""
 
+import sys
+
+import numpy as np
 import pytest
 
-from benchmarks import corpora, encode, files, peers, profile, tokenizers
+from benchmarks import (
+    corpora,
+    encode,
+    files,
+    growth,
+    peers,
+    profile,
+    statistics,
+    store,
+    synthetic,
+    tokenizers,
+)
+from bm25 import StatisticsStore
 
 TEXTS = [f"The {i}th passage of some words that repeat themselves, naïvely: {i * 7919:x}" for i in range(400)]
 
@@ -46,6 +61,57 @@ def test_files(tmp_path):
         seconds, peak = files.run(argv)
         assert seconds > 0
         assert 50 < peak < 600
+
+
+def test_statistics(monkeypatch):
+    monkeypatch.setattr(peers, "FITS", {})
+    rates = statistics.measure("english", rounds=1, sample_megabytes=1)
+    assert len(rates) == 4
+    assert all(rate > 0 for rate in rates.values())
+    assert statistics.cell(statistics.ALONE, rates)
+
+
+def test_store(capsys):
+    store.builds("english", 1)
+    store.changes("english")
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("| ledger=") for line in lines) == 12
+    assert any(line.startswith("| 1 % replaced") for line in lines)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_merging_and_reading(tmp_path):
+    elapsed, taken, size = store.merging(2000)
+    assert elapsed > 0
+    assert taken >= 0
+    assert size > 2000 * 1.5 * 20 / 1e6
+    store.large(tmp_path / "store", 2000)
+    assert all(values[0] >= 0 for values in store.reading(tmp_path / "store", 2000).values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+def test_growth(tmp_path):
+    commits = growth.grow(tmp_path / "store", 3000, 1000)
+    assert [commit.documents for commit in commits] == [1000, 2000, 3000]
+    assert growth.look_up(tmp_path / "store", 3000).warm > 0
+    assert "3000" in growth.row(commits, "all")
+    with StatisticsStore.open(tmp_path / "store") as grown:
+        # Some terms share an id.
+        assert growth.terms_in(3000) * 0.999 < len(grown.statistics()) <= growth.terms_in(3000)
+
+
+def test_synthetic_terms_are_distinct():
+    ranks = np.concatenate([np.arange(200_000), np.arange(10**7, 10**7 + 200_000)])
+    assert len(set(synthetic.terms_of(ranks, synthetic.mixed(ranks)).to_pylist())) == len(ranks)
+
+
+def test_synthetic_statistics_have_collisions():
+    ranks = np.arange(200_000)
+    made = synthetic.statistics_of(ranks, np.full(len(ranks), 3), 10)
+    assert len(made.terms) == len(made)
+    assert len(made) + sum(len(terms) - 1 for terms in made.terms.collisions.values()) == len(ranks)
+    assert made.terms.collisions
+    assert synthetic.size_of_statistics(made) > 20 * len(made)
 
 
 def test_passages_are_of_the_size_wanted():

@@ -45,8 +45,10 @@ def new_directory(path: str) -> Iterator[Path]:
             os.rename(staged, final)
         except OSError as error:
             raise StoreError(f"{path}: cannot be made: {error.strerror}") from None
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(staged, ignore_errors=True)
+        if isinstance(error, StoreError) and str(staged) in str(error):
+            raise type(error)(str(error).replace(str(staged), path)) from None  # the name that the user knows
         raise
 
     from bm25.store.durable import sync_directory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 __all__ = ["display_width", "padded", "print_table", "printable"]
 
@@ -12,17 +12,25 @@ Cell = str | int | float | None
 _GAP = "  "
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Print rows under a header; columns of numbers are flush right, floats have 4 decimals."""
+def print_table(header: Sequence[str], rows: Iterable[Sequence[Cell]], *, right: Container[int] = ()) -> None:
+    """Print rows under a header; columns of numbers are flush right, floats have 4 decimals.
+
+    Args:
+        header: the names of the columns.
+        rows: their cells; None is shown as a hyphen.
+        right: the numbers of further columns that are flush right.
+    """
     rows = list(rows)
-    right = [
-        bool(rows) and all(isinstance(row[i], int | float | None) for row in rows) for i in range(len(header))
+    flush_right = [
+        i in right or (bool(rows) and all(isinstance(row[i], int | float | None) for row in rows))
+        for i in range(len(header))
     ]
     lines = [list(header), *([_text(cell) for cell in row] for row in rows)]
     widths = [max(display_width(line[i]) for line in lines) for i in range(len(header))]
     for line in lines:
         cells = [
-            padded(text, size, right=flush) for text, size, flush in zip(line, widths, right, strict=True)
+            padded(text, size, right=flush)
+            for text, size, flush in zip(line, widths, flush_right, strict=True)
         ]
         print(_GAP.join(cells).rstrip())
 

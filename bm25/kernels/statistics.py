@@ -16,13 +16,24 @@ from bm25.kernels.intrinsics import prefetch
 from bm25.kernels.jit import kernel
 from bm25.kernels.table import PROBE_LIMIT
 
-__all__ = ["accumulate", "drain", "merge", "pack_rows", "reduce_sorted", "table_of", "take_rows", "warmup"]
+__all__ = [
+    "accumulate",
+    "drain",
+    "find_places",
+    "merge",
+    "pack_rows",
+    "reduce_sorted",
+    "table_of",
+    "take_rows",
+    "warmup",
+]
 
 U64 = np.uint64
 S32 = U64(32)
 LOW32 = U64(0xFFFFFFFF)
 ID_BITS = 31
 AHEAD = 16  # entries that are fetched before they are needed
+AT_ONCE = 64  # lookups that wait for memory together
 
 
 def table_of(bits: int) -> np.ndarray:
@@ -165,6 +176,64 @@ def merge(
 
 
 @kernel
+def find_places(known, wanted, places):
+    """Write where in `known` each of `wanted` is, -1 where it is not.
+
+    Term ids are uniform hashes, so a place can be computed, nearly; two corrections by what is found there
+    leave some entries to search. For other ids that takes longer, as long as a binary search at most twice.
+
+    Args:
+        known: uint32, ascending, read-only.
+        wanted: uint32, in any order, read-only.
+        places: int64, out, as long as `wanted`.
+    """
+    size = known.shape[0]
+    if size == 0:
+        places[:] = -1
+        return
+    first = np.float64(known[0])
+    scale = (size - 1) / max(1.0, np.float64(known[size - 1]) - first)
+    for start in range(0, wanted.shape[0], AT_ONCE):
+        end = min(start + AT_ONCE, wanted.shape[0])
+        for i in range(start, end):
+            guess = np.intp(min(max((np.float64(wanted[i]) - first) * scale, 0.0), size - 1.0))
+            places[i] = guess
+            prefetch(known, guess)
+        for _ in range(2):
+            for i in range(start, end):
+                guess = places[i]
+                guess += np.intp((np.float64(wanted[i]) - np.float64(known[guess])) * scale)
+                guess = min(max(guess, 0), size - 1)
+                places[i] = guess
+                prefetch(known, guess)
+        for i in range(start, end):
+            term_id = wanted[i]
+            # From the guess outwards in steps that double, until known[low] < term_id <= known[high].
+            step = 1
+            if known[places[i]] < term_id:
+                low = places[i]
+                high = low + 1
+                while high < size and known[high] < term_id:
+                    low = high
+                    high = min(high + step, size)
+                    step *= 2
+            else:
+                high = places[i]
+                low = high - 1
+                while low >= 0 and known[low] >= term_id:
+                    high = low
+                    low = max(low - step, -1)
+                    step *= 2
+            while high - low > 1:
+                middle = (low + high) // 2
+                if known[middle] < term_id:
+                    low = middle
+                else:
+                    high = middle
+            places[i] = high if high < size and known[high] == term_id else -1
+
+
+@kernel
 def take_rows(indptr, columns, values, rows, out_indptr, out_columns, out_values):
     """Copy rows of a CSR pair of arrays, in the order of `rows` (int64); `out_indptr` is given.
 
@@ -207,6 +276,9 @@ def warmup() -> None:
         for array in given:
             array.flags.writeable = False
         merge(*given, *given, 1, *out)
+    known = ids.copy()
+    known.flags.writeable = False
+    find_places(known, known, rows[1:].copy())
     table = table_of(6)
     accumulate(ids, frequencies, 0, table, 6, 1)
     drain(table, ids, rows[1:], rows[1:])

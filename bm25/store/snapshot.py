@@ -13,7 +13,7 @@ import pyarrow as pa
 from bm25.accumulator import Frequencies, merge_frequencies
 from bm25.errors import StoreDamagedError
 from bm25.rows import as_array
-from bm25.statistics import CorpusStatistics, lookup, merge_terms
+from bm25.statistics import CorpusStatistics, merge_terms, places_of
 from bm25.store.manifest import Manifest, Totals, read_manifest
 from bm25.store.segment import UNKNOWN, Segment
 from bm25.terms import TermDictionary
@@ -90,8 +90,10 @@ class Snapshot:
         document, collection = np.zeros(len(term_ids), np.int64), np.zeros(len(term_ids), np.int64)
         for segment in self.segments:
             known = segment.frequencies(tenant)
-            document += lookup(known.term_ids, known.document, term_ids)
-            collection += lookup(known.term_ids, known.collection, term_ids)
+            places = places_of(known.term_ids, term_ids)
+            hits = np.flatnonzero(places >= 0)
+            document[hits] += known.document[places[hits]]
+            collection[hits] += known.collection[places[hits]]
         return document, collection
 
     def totals(self, tenant: str | None = None) -> Totals:

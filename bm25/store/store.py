@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from bm25.accumulator import Frequencies, distinct_ids
+from bm25.accumulator import Frequencies
 from bm25.config import Bm25Config
 from bm25.counts import TermCounts
 from bm25.encoder import Bm25Encoder
@@ -27,47 +27,17 @@ from bm25.store.commit import Transaction, create, now
 from bm25.store.durable import WriteError
 from bm25.store.epochs import check_max_drift, score_bounds
 from bm25.store.layout import MANIFEST
+from bm25.store.ledger import LedgerBatch, LedgerEntry, read_document, read_documents
 from bm25.store.lock import WriterLock
 from bm25.store.manifest import Epoch, Manifest, Totals
 from bm25.store.recovery import StoreReport, recover, verify
-from bm25.store.snapshot import Snapshot, alive_rows
+from bm25.store.snapshot import Snapshot
 
-__all__ = ["LedgerBatch", "LedgerEntry", "StatisticsStore"]
+__all__ = ["StatisticsStore"]
 
 Array = np.ndarray[Any, Any]
 
 MAX_DRIFT = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """A document as the ledger has it.
-
-    Attributes:
-        document_id: its id, as a string.
-        tenant: its tenant, None for none.
-        epoch: number of the epoch that its vector is of.
-        length: its tokens, of all fields.
-        counts: term id -> frequency, over all fields.
-        fields: the same for each field of the store; empty where it has none.
-    """
-
-    document_id: str
-    tenant: str | None
-    epoch: int
-    length: int
-    counts: dict[int, int]
-    fields: dict[str, dict[int, int]]
-
-
-class LedgerBatch(NamedTuple):
-    """Some documents of the ledger, in the order of their keys; `fields` as in `add`, or empty."""
-
-    document_ids: list[str]
-    counts: TermCounts
-    tenants: list[str | None]
-    epochs: list[int]
-    fields: dict[str, TermCounts]
 
 
 class StatisticsStore:
@@ -286,41 +256,16 @@ class StatisticsStore:
             StoreError: the store has no ledger.
         """
         self._needs_ledger()
-        ids = docs.document_ids([document_id])
-        found = self._snapshot.find(docs.document_keys(ids), ids)
-        if found.rows[0] < 0:
-            return None
-        segment = self._snapshot.segments[int(found.segments[0])]
-        table = segment.take(found.rows)
-        fields = segment.counts(table)
-        whole = docs.add_fields(fields)
-        return LedgerEntry(
-            ids[0],
-            table.column("tenant")[0].as_py(),
-            max(table.column("epoch")[0].as_py(), self._manifest.least_epoch),
-            int(whole.lengths[0]),
-            _as_dict(whole),
-            {name: _as_dict(counts) for name, counts in zip(self.fields, fields, strict=bool(self.fields))},
-        )
+        return read_document(self._snapshot, document_id)
 
     def documents(self) -> Iterator[LedgerBatch]:
-        """Yield all documents of the ledger, some at a time.
+        """Iterate over all documents of the ledger, some at a time.
 
         Raises:
             StoreError: the store has no ledger.
         """
         self._needs_ledger()
-        snapshot = self._snapshot
-        least = snapshot.manifest.least_epoch
-        for segment, table in alive_rows(snapshot):
-            fields = [_with_terms(counts, snapshot) for counts in segment.counts(table)]
-            yield LedgerBatch(
-                table.column("document_id").to_pylist(),
-                _with_terms(docs.add_fields(fields), snapshot),
-                table.column("tenant").to_pylist(),
-                [max(epoch, least) for epoch in table.column("epoch").to_pylist()],
-                dict(zip(self.fields, fields, strict=True)) if self.fields else {},
-            )
+        return read_documents(self._snapshot)
 
     # Epochs
 
@@ -438,7 +383,7 @@ class StatisticsStore:
             if entry is None:
                 raise Bm25InputError(f"{self.path}: there is no document {document_id!r}")
             document_id = entry.document_id
-            subject = _as_counts(entry)
+            subject = entry.as_counts()
         statistics = _statistics_of(self._snapshot, encoder.encode_query(query)[0], tenant)
         found = explain(encoder, statistics, query, subject)  # type: ignore[arg-type]
         return replace(found, document_id=document_id, tenant=tenant)
@@ -540,28 +485,6 @@ def _field_names(fields: Sequence[str]) -> tuple[str, ...]:
         if not isinstance(name, str) or not name or names.count(name) > 1:
             raise Bm25ConfigError(f"fields must be different names that are not empty, got {list(names)!r}")
     return names
-
-
-def _with_terms(counts: TermCounts, snapshot: Snapshot) -> TermCounts:
-    """Return counts that know the store's terms, found when asked for."""
-    if not snapshot.manifest.terms:
-        return counts
-    arrays = (counts.indptr, counts.term_ids, counts.frequencies, counts.lengths, counts.valid)
-    return TermCounts(*arrays, terms=lambda: snapshot.terms(distinct_ids(counts.term_ids)))
-
-
-def _as_dict(counts: TermCounts) -> dict[int, int]:
-    ids, frequencies = counts[0]
-    return dict(zip(ids.tolist(), frequencies.tolist(), strict=True))
-
-
-def _as_counts(entry: LedgerEntry) -> TermCounts:
-    return TermCounts(
-        np.array([0, len(entry.counts)], np.int64),
-        np.array([*entry.counts], np.uint32),
-        np.array([*entry.counts.values()], np.uint32),
-        np.array([entry.length], np.uint32),
-    )
 
 
 def _statistics_of(snapshot: Snapshot, term_ids: Array, tenant: str | None) -> CorpusStatistics:

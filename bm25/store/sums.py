@@ -36,7 +36,7 @@ class Sums:
     def __init__(self, keeps_terms: bool) -> None:
         self._keeps_terms = keeps_terms
         self._signs: dict[int, FrequencyAccumulator] = {}
-        self._parts: list[Frequencies] = []
+        self._parts: dict[int, list[Frequencies]] = {1: [], -1: []}
         self._totals = Totals()
         self._names: dict[str, int] = {}
         self._tenant_totals: list[Totals] = []
@@ -90,7 +90,7 @@ class Sums:
         frequencies = Frequencies(
             statistics.term_ids, statistics.document_frequencies, statistics.collection_frequencies
         )
-        self._parts.append(frequencies if sign > 0 else negated(frequencies))
+        self._parts[sign].append(frequencies)
         if sign > 0 and self._keeps_terms and statistics.terms is not None:
             self.terms.add(statistics.terms)
         if tenant is not None:
@@ -100,12 +100,16 @@ class Sums:
 
     def contents(self, snapshot: Snapshot) -> tuple[Contents, Totals]:
         """Return what a segment must hold beside those of the snapshot, and how the totals change."""
-        parts = [sums.result() if sign > 0 else negated(sums.result()) for sign, sums in self._signs.items()]
-        frequencies = merge_all([*self._parts, *parts])
+        for sign, sums in self._signs.items():
+            self._parts[sign].append(sums.result())
+        self._signs = {}
+        added = merge_all(self._parts[1])
+        frequencies = merge_all([added, negated(merge_all(self._parts[-1]))])
         tenants = TenantChanges(list(self._names), self._tenant_totals, set(), merge_all(self._tenant_parts))
         terms = None
         if self._keeps_terms:
-            terms = new_terms(snapshot, self.terms.lookup(frequencies.term_ids))
+            # Not of what changes in sum: of two terms with one id one may come where the other goes.
+            terms = new_terms(snapshot, self.terms.lookup(added.term_ids))
         return Contents(frequencies, tenants, terms), self._totals
 
     def _number(self, name: str) -> int:

@@ -292,8 +292,8 @@ def test_a_failing_output_leaves_no_store(source, tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); sys.exit(main(sys.argv[1:]))"
     )
     done = run_python(
-        "-c", code, "encode", str(source), "--statistics", str(tmp_path / "s"), "-o", str(tmp_path / "out.arrow"),
-        str(tmp_path / "other"),
+        "-c", code, "encode", str(source), "--statistics", str(tmp_path / "s"),
+        "-o", str(tmp_path / "out.arrow"), str(tmp_path / "other"),
     )  # fmt: skip
     assert done.returncode == 1
     assert b"ile too large" in done.stderr
@@ -316,6 +316,8 @@ def test_a_signal_leaves_neither(tmp_path, number, code):
             str(tmp_path / "s"),
             "-o",
             str(out),
+            "--batch-bytes",
+            "100000",
         ],
         stderr=subprocess.PIPE,
         env=ENVIRONMENT,
@@ -346,8 +348,8 @@ def test_memory_is_bounded(tmp_path):
         "print(re.search(r'VmHWM:\\s*([0-9]+) kB', Path('/proc/self/status').read_text())[1])"
     )
     done = run_python(
-        "-c", code, "encode", str(source), "--statistics", str(tmp_path / "s"), "-o", str(tmp_path / "out.arrow"),
-        check=True,
+        "-c", code, "encode", str(source), "--statistics", str(tmp_path / "s"),
+        "-o", str(tmp_path / "out.arrow"), check=True,
     )  # fmt: skip
     assert 50e6 < int(done.stdout) * 1024 < 800e6
     assert re.search(rb"100,000 documents", done.stderr)

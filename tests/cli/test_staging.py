@@ -16,10 +16,14 @@ def test_it_appears_when_it_is_complete(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_nothing_is_left_of_what_fails(tmp_path, error):
-    with pytest.raises(error), new_directory(str(tmp_path / "new")) as staged:
-        staged.mkdir()
-        (staged / "file").write_text("content")
-        raise error
+    def fail():
+        with new_directory(str(tmp_path / "new")) as staged:
+            staged.mkdir()
+            (staged / "file").write_text("content")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert left_in(tmp_path) == []
 
 
@@ -27,15 +31,26 @@ def test_a_name_that_is_taken_is_refused_before_and_after(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(StoreError, match="is there already"), new_directory(str(tmp_path / "link")):
         pass
-    with (
-        pytest.raises(StoreError, match="new: cannot be made"),
-        new_directory(str(tmp_path / "new")) as staged,
-    ):
-        staged.mkdir()
-        (tmp_path / "new").mkdir()
-        (tmp_path / "new" / "theirs").touch()
+
+    def too_late():
+        with new_directory(str(tmp_path / "new")) as staged:
+            staged.mkdir()
+            (tmp_path / "new").mkdir()
+            (tmp_path / "new" / "theirs").touch()
+
+    with pytest.raises(StoreError, match="new: cannot be made"):
+        too_late()
     assert left_in(tmp_path) == ["link", "new"]
     assert left_in(tmp_path / "new") == ["theirs"]
+
+
+def test_errors_have_the_name_that_was_asked_for(tmp_path):
+    def fail():
+        with new_directory(str(tmp_path / "new")) as staged:
+            raise StoreError(f"{staged}/file: cannot be written")
+
+    with pytest.raises(StoreError, match=f"^{tmp_path}/new/file: cannot be written"):
+        fail()
 
 
 def test_the_folder_that_is_missing_is_named(tmp_path):

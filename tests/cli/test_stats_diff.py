@@ -25,7 +25,7 @@ def test_before_and_after(stores, call):
         ("fox", 3, 2), ("dog", 2, 1), ("cat", 0, 1), ("füchse", 1, 0), ("und", 1, 0), ("hund", 1, 0),
     }  # fmt: skip
     out = call("stats", "diff", *stores, "-n", 1).out
-    assert "documents with terms  3     3     +0\n" in out
+    assert "documents with terms     3     3      +0\n" in out
     assert "1 terms are new, 3 are lost, 2 have other frequencies\n" in out
     assert len(out.split("largest changes of document frequency:\n")[1].splitlines()) == 2
 

@@ -62,7 +62,7 @@ def test_differences_from_the_corpus(built, tmp_path, call):
     done = call("stats", "verify", built, corpus)
     assert done.code == 1
     assert done.err == f"bm25: error: {built}: does not hold the statistics of the corpus given\n"
-    assert "documents with terms  3      3       +0\n" in done.out
+    assert "documents with terms      3       3      +0\n" in done.out
     assert "documents that only the store has: 1: 1\n" in done.out
     assert "documents that only the corpus has: 1: 9\n" in done.out
     assert "documents that differ: 1: 4\n" in done.out

@@ -3,7 +3,7 @@ from bm25.cli.tables import display_width, print_table
 
 def test_columns_fit_their_widest_cell(capsys):
     print_table(("term", "df", "idf"), [("東京", 12345, 0.5), ("né\n", None, 2)])
-    assert capsys.readouterr().out == "term  df      idf\n東京  12,345  0.5000\nné\\n  -       2\n"
+    assert capsys.readouterr().out == "term      df     idf\n東京  12,345  0.5000\nné\\n       -       2\n"
 
 
 def test_columns_of_numbers_are_flush_right(capsys):

@@ -23,18 +23,17 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from bm25 import Bm25Encoder, StatisticsStore
-from bm25.store import batch, compaction
 from tests.store import steps
 from tests.store.model import PLAIN
+from tests.store.sizes import set_sizes
 
 
 def main(path: Path) -> None:
     # Few documents are to make many files, merges, and segments that wait for their commit.
-    batch._SPILL_ENTRIES = 20
-    batch.LEDGER_ROWS = compaction.LEDGER_ROWS = 16
-    compaction.FANOUT = 3
-    compaction._SMALL = 20_000
+    set_sizes(pytest.MonkeyPatch(), _SPILL_ENTRIES=20, LEDGER_ROWS=16, FANOUT=3, _SMALL=20_000)
     warm_up()
     print("ready", flush=True)
     for line in sys.stdin:

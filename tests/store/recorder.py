@@ -129,4 +129,6 @@ class Recorder:
             elif what == "open":
                 os.close(result)
         assert self._error is not None
+        if what in ("open", "create") and isinstance(self._error, OSError):
+            self._error.filename = str(self._root / name)  # as the system's own errors have it
         raise self._error

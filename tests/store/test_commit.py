@@ -161,9 +161,9 @@ def test_any_call_may_fail(template, encoder, tmp_path, name, kind):
         # Sizes of directories and the like may differ, the order does not.
         assert [call[:2] for call in recorder.calls[: number + 1]] == [c[:2] for c in calls[: number + 1]]
         renamed = ("replace", MANIFEST) in [call[:2] for call in recorder.calls[:number]]
-        there = (
-            renamed or raised is None or (kind == "interrupt after" and failed[:2] == ("replace", MANIFEST))
-        )
+        there = renamed or raised is None
+        if kind == "interrupt after":
+            there = there or failed[:2] == ("replace", MANIFEST)
         with StatisticsStore.open(path) as store:
             assert store.sequence == sequence + there, failed
             store.verify()
@@ -177,8 +177,8 @@ def test_any_call_may_fail(template, encoder, tmp_path, name, kind):
                     if failed.name != "lock":
                         assert "the store is as it was before" in message
             elif raised is None:
-                # What may fail: to say who holds the lock, and what is done when all is committed.
-                assert renamed or failed.name == "lock", failed
+                # What may fail: to say who holds the lock, to remove, and what comes after the commit.
+                assert renamed or failed.name == "lock" or failed.what == "unlink", failed
             # The next commit is not disturbed, and nothing is left but what it needs.
             steps.write(store, encoder, steps.step_of(store) + 1)
             steps.assert_at(store, steps.History(), (after if there else AT) + 1)

@@ -23,8 +23,8 @@ SMALL, LARGE = 1000, 9 << 20
 def test_few_segments_stay():
     assert start_of_run([]) is None
     assert start_of_run(segments(*[SMALL] * (FANOUT - 1))) is None
-    assert start_of_run(segments(*[LARGE] * (FANOUT - 1), *[SMALL] * (FANOUT - 1))) is not None
-    assert start_of_run(segments(LARGE, *[SMALL] * (FANOUT - 2))) is None
+    # Small ones do not add up with large ones, which would be rewritten for little.
+    assert start_of_run(segments(*[LARGE] * (FANOUT - 1), *[SMALL] * (FANOUT - 1))) is None
 
 
 def test_the_newest_of_one_size_are_merged():
@@ -32,6 +32,7 @@ def test_the_newest_of_one_size_are_merged():
     assert start_of_run(segments(LARGE, *[SMALL] * FANOUT)) == 1
     assert start_of_run(segments(LARGE, SMALL, LARGE, *[SMALL] * FANOUT)) == 3
     assert start_of_run(segments(LARGE, *[SMALL] * (2 * FANOUT))) == 1
+    assert start_of_run(segments(*[LARGE, SMALL] * FANOUT)) == 0
 
 
 def test_there_are_never_very_many():

@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bm25 import Bm25Encoder, CorpusStatistics, StatisticsStore
 from bm25.errors import Bm25InputError, StoreError
-from bm25.store import batch as batch_module
-from bm25.store import compaction, documents
+from bm25.store import documents
 from tests.conftest import REDUCED
 from tests.store.model import PLAIN, Document, Model, Recount, assert_frequencies, assert_same, frequencies
+from tests.store.sizes import set_sizes
 
 ENCODER = Bm25Encoder(PLAIN, threads=1)
 IDS = [str(number) for number in range(14)]
@@ -47,11 +47,7 @@ class Machine(RuleBasedStateMachine):
 
     def shrink_sizes(self, spill: int, rows: int, fanout: int, small: int) -> None:
         """Let few documents make many segments, merges and record batches."""
-        self.patch.setattr(batch_module, "_SPILL_ENTRIES", spill)
-        self.patch.setattr(batch_module, "LEDGER_ROWS", rows)
-        self.patch.setattr(compaction, "LEDGER_ROWS", rows)
-        self.patch.setattr(compaction, "FANOUT", fanout)
-        self.patch.setattr(compaction, "_SMALL", small)
+        set_sizes(self.patch, _SPILL_ENTRIES=spill, LEDGER_ROWS=rows, FANOUT=fanout, _SMALL=small)
 
     def teardown(self) -> None:
         try:

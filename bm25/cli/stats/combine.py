@@ -148,9 +148,11 @@ def merge(args: argparse.Namespace) -> None:
         values = {"store": args.output, "merged": args.stores, "ledger": ledger, **totals_of(store)}
         if ledger:
             shared = batch.summary.unchanged
-            lines.append(
-                f"{shared:,} documents were in several stores, {batch.summary.replaced:,} with other content"
-            )
+            if len(args.stores) > 1:
+                lines.append(
+                    f"{shared:,} documents were in several stores, {batch.summary.replaced:,} with other "
+                    "content"
+                )
             values |= {"shared": shared, "conflicts": batch.summary.replaced}
     print_result(args, lines, values)
 

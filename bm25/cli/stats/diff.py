@@ -85,7 +85,7 @@ def print_difference(
         cells = [f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" for value in values]
         rows.append((label, *cells, _signed(values[1] - values[0])))
     rows.append(("terms", f"{len(old):,}", f"{len(new):,}", _signed(len(new) - len(old))))
-    print_table(("", *names, "change"), rows)
+    print_table(("", *names, "change"), rows, right=(1, 2, 3))
     print(
         f"\n{change.new_terms:,} terms are new, {change.lost_terms:,} are lost, "
         f"{change.changed_terms:,} have other frequencies"
@@ -98,6 +98,7 @@ def print_difference(
                 (item.term, str(item.term_id), item.before, item.after, _signed(item.after - item.before))
                 for item in change.largest
             ],
+            right=(1, 4),
         )
 
 

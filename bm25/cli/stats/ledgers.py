@@ -11,8 +11,7 @@ import numpy as np
 from bm25.store import documents as docs
 
 if TYPE_CHECKING:
-    from bm25.store import StatisticsStore
-    from bm25.store.store import LedgerBatch
+    from bm25.store import LedgerBatch, StatisticsStore
 
 __all__ = ["Index", "ids_with", "index_of", "missing", "unlike"]
 
