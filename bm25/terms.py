@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bm25.kernels.terms import find_ids, fold_rows, merge_rows, merged_size
+from bm25.kernels.terms import fold_rows, merge_rows, merged_size
+from bm25.term_rows import TermRows, kernel_arrays, places_among, terms_over
 
 __all__ = ["TermBlock", "TermDictionary", "TermIndex", "warmup"]
 
@@ -68,7 +69,7 @@ class TermDictionary(Mapping[int, str]):
             numbers = (keys[first:last] & np.uint64(0xFFFFFFFF)).tolist()
             collisions[term_id] = _ascending(lines[starts[i] : ends[i]].decode() for i in numbers)
         # Copied, so that what was room for terms that came twice is not kept.
-        terms = _terms(offsets[: rows + 1].copy(), packed[:size].copy())
+        terms = terms_over(offsets[: rows + 1].copy(), packed[:size].copy())
         dictionary = cls(ids[:rows].copy(), terms, collisions)
         return dictionary if among is None else dictionary.lookup(among)
 
@@ -80,23 +81,27 @@ class TermDictionary(Mapping[int, str]):
             ids: uint32 (Arrow or numpy), ascending; an id as often as it has terms.
             terms: strings, one for each id, those of one id ascending and distinct.
         """
-        ids = np.asarray(ids.to_numpy() if isinstance(ids, pa.Array) else ids, np.uint32)
-        terms = terms.cast(pa.large_string())
-        first = np.ones(len(ids), bool)
-        first[1:] = ids[1:] != ids[:-1]
-        if first.all():
+        return cls.from_rows(TermRows.from_arrow(ids, terms))
+
+    @classmethod
+    def from_rows(cls, rows: TermRows) -> TermDictionary:
+        """Build a dictionary of rows, without copying where no id comes twice."""
+        ids, terms = rows.ids, rows.terms
+        later = np.flatnonzero(ids[1:] == ids[:-1]) + 1
+        if not len(later):
             return cls(ids, terms, {})
-        later = np.flatnonzero(~first)
-        rows = np.union1d(later - 1, later)  # all those of the ids that come more than once
+        shared = np.union1d(later - 1, later)  # the rows of the ids that come more than once
         groups: dict[int, list[str]] = {}
-        for term_id, term in zip(ids[rows].tolist(), terms.take(pa.array(rows)).to_pylist(), strict=True):
+        for term_id, term in zip(ids[shared].tolist(), terms.take(pa.array(shared)).to_pylist(), strict=True):
             groups.setdefault(term_id, []).append(term)
         collisions = {term_id: tuple(group) for term_id, group in groups.items()}
+        first = np.ones(len(ids), bool)
+        first[later] = False
         return cls(ids[first], pc.filter(terms, pa.array(first)), collisions)
 
     def lookup(self, ids: Array) -> TermDictionary:
         """Return the dictionary of those of `ids` (uint32, ascending) that are in this one."""
-        places = _places(self.ids, np.asarray(ids, np.uint32))
+        places = places_among(self.ids, np.asarray(ids, np.uint32))
         if len(places) == len(self):
             return self
         found = self.ids[places]
@@ -105,7 +110,7 @@ class TermDictionary(Mapping[int, str]):
             collisions = {i: self.collisions[i] for i in found.tolist() if i in self.collisions}
         elif self.collisions:
             shared = np.array(sorted(self.collisions), np.uint32)
-            collisions = {i: self.collisions[i] for i in found[_places(found, shared)].tolist()}
+            collisions = {i: self.collisions[i] for i in found[places_among(found, shared)].tolist()}
         return TermDictionary(found, self.terms.take(pa.array(places)), collisions)
 
     def merge(self, other: TermDictionary) -> TermDictionary:
@@ -114,7 +119,8 @@ class TermDictionary(Mapping[int, str]):
             return self
         if not len(self):
             return other
-        (ids_a, offsets_a, data_a), (ids_b, offsets_b, data_b) = self._arrays(), other._arrays()
+        ids_a, offsets_a, data_a = kernel_arrays(self.ids, self.terms)
+        ids_b, offsets_b, data_b = kernel_arrays(other.ids, other.terms)
         rows, size = merged_size(ids_a, offsets_a, ids_b, offsets_b)
         ids, offsets, data = np.empty(rows, np.uint32), np.empty(rows + 1, np.int64), np.empty(size, np.uint8)
         mine = theirs = np.empty(0, np.int64)
@@ -134,37 +140,23 @@ class TermDictionary(Mapping[int, str]):
         )
         for term_id, a, b in zip(ids_a[mine].tolist(), terms_a, terms_b, strict=True):
             collisions[term_id] = _ascending((*collisions.get(term_id, ()), a, b))
-        return TermDictionary(ids, _terms(offsets, data[:size]), collisions)
+        return TermDictionary(ids, terms_over(offsets, data[:size]), collisions)
 
     def without(self, ids: Array) -> TermDictionary:
         """Return the dictionary of all ids but `ids` (uint32, ascending)."""
         others = np.ones(len(self), bool)
-        others[_places(self.ids, ids)] = False
+        others[places_among(self.ids, ids)] = False
         return self.lookup(self.ids[others])
 
-    def rows(self) -> pa.Table:
-        """Return a table of `term_id` (uint32) and `term` (large_string), sorted by both.
-
-        All terms of an id that several share are in it; without any such id, nothing is copied.
-        """
-        ids, terms = self.ids, self.terms
-        if self.collisions:
-            shared = sorted(self.collisions)
-            more = [self.collisions[term_id][1:] for term_id in shared]
-            behind = np.repeat(np.searchsorted(ids, np.array(shared, np.uint32)) + 1, [len(m) for m in more])
-            order = np.insert(np.arange(len(ids)), behind, len(ids) + np.arange(len(behind)))
-            others = pa.array([term for group in more for term in group], pa.large_string())
-            terms = pa.concat_arrays([terms, others]).take(pa.array(order))
-            ids = np.insert(ids, behind, ids[behind - 1])
-        return pa.table({"term_id": ids, "term": terms})
-
-    def _arrays(self) -> tuple[Array, Array, Array]:
-        """Return ids, offsets and bytes as the kernels take them."""
-        _, offsets, data = self.terms.buffers()
-        first = self.terms.offset
-        bounds = np.frombuffer(offsets, np.int64)[first : first + len(self.terms) + 1]
-        packed = np.frombuffer(data, np.uint8) if data is not None and data.size else np.empty(0, np.uint8)
-        return _input(self.ids), _input(bounds), _input(packed)
+    def rows(self) -> TermRows:
+        """Return the rows of all terms, those of an id that several share too; else nothing is copied."""
+        rows = TermRows(self.ids, self.terms)
+        if not self.collisions:
+            return rows
+        shared = sorted(self.collisions)
+        more = [self.collisions[term_id][1:] for term_id in shared]
+        ids = np.repeat(np.array(shared, np.uint32), [len(group) for group in more])
+        return rows.merge(TermRows(ids, pa.array([t for group in more for t in group], pa.large_string())))
 
     def __getitem__(self, term_id: int) -> str:
         if not isinstance(term_id, int | np.integer) or not 0 <= term_id < 2**32:
@@ -239,23 +231,7 @@ def warmup() -> None:
     """Compile the kernels of dictionaries, or load them from the cache of compiled code."""
     one, other = (TermDictionary.from_blocks([TermBlock(np.array([i], np.uint32), b"a")]) for i in (1, 2))
     one.merge(other).lookup(other.ids)
-
-
-def _places(known: Array, wanted: Array) -> Array:
-    """Return where in `known` the ids of `wanted` are (both uint32, ascending), those that are there."""
-    places = np.empty(min(len(known), len(wanted)), np.int64)
-    return places[: find_ids(_input(known), _input(wanted), places)]
-
-
-def _input(array: Array) -> Array:
-    """Return an array read-only, as Arrow's are: for others a kernel would be compiled once more."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
-
-
-def _terms(offsets: Array, data: Array) -> pa.LargeStringArray:
-    return pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+    one.rows().merge(other.rows()).without(one.rows())
 
 
 def _ascending(terms: Iterable[str]) -> tuple[str, ...]:

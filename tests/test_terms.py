@@ -112,8 +112,8 @@ def test_keys_that_are_no_ids_are_not_in_it(key):
 def test_no_terms(blocks):
     dictionary = TermDictionary.from_blocks(blocks)
     assert (len(dictionary), dict(dictionary), dictionary.collisions) == (0, {}, {})
-    assert dictionary.rows().num_rows == 0
-    assert dictionary.rows().schema == SCHEMA
+    assert len(dictionary.rows()) == 0
+    assert dictionary.rows().to_arrow().schema == SCHEMA
     assert 0 not in dictionary
 
 
@@ -214,7 +214,7 @@ def test_lookup_of_all_copies_nothing():
 @examples(150)
 def test_rows_and_back(pairs):
     dictionary = moved(dictionary_of(pairs))
-    table = dictionary.rows()
+    table = dictionary.rows().to_arrow()
     assert table.schema == SCHEMA
     expected = [(term_id, term) for term_id, group in grouped(pairs).items() for term in group]
     assert [tuple(row.values()) for row in table.to_pylist()] == expected
@@ -231,7 +231,7 @@ def test_rows_and_back(pairs):
 
 def test_rows_without_collisions_are_not_copied():
     dictionary = dictionary_of([(9, "z"), (0, "ä")])
-    ids, column = dictionary.rows().columns
+    ids, column = dictionary.rows().to_arrow().columns
     assert ids.chunk(0).buffers()[1].address == dictionary.ids.ctypes.data
     assert column.chunk(0).buffers()[2].address == dictionary.terms.buffers()[2].address
     again = TermDictionary.from_arrow(ids.chunk(0), column.chunk(0))

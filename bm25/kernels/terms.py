@@ -1,6 +1,6 @@
 """Dictionaries of terms: rows of a term id and a term, ascending by id, merged and searched.
 
-Terms are laid out as in Arrow: row i is ``data[offsets[i]:offsets[i + 1]]``, where `offsets` (int64) need
+A dictionary has an id once; "rows" have it as often as it has terms, which ascend. Terms are laid out as in Arrow: row i is ``data[offsets[i]:offsets[i + 1]]``, where `offsets` (int64) need
 not begin at zero and nothing has to be readable beyond the last term. Bytes compare as unsigned numbers,
 which for UTF-8 is the order of code points.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from bm25.kernels.intrinsics import load64, store64
 from bm25.kernels.jit import helper, kernel
 
-__all__ = ["find_ids", "fold_rows", "merge_rows", "merged_size"]
+__all__ = ["absent_rows", "find_ids", "fold_rows", "merge_rows", "merged_size", "union_rows"]
 
 U32 = np.uint32
 U64 = np.uint64
@@ -44,6 +44,25 @@ def copy(data, start, length, out, at):
         else:
             out[at + i] = data[start + i]
             i += 1
+
+
+@helper
+def seek(known, term_id, low):
+    """Return the first place from `low` on where an id is not below `term_id`."""
+    # Steps that double, from where the last one was: fast for few ids as well as for nearly all.
+    step = 1
+    size = known.shape[0]
+    while low + step <= size and known[low + step - 1] < term_id:
+        low += step
+        step *= 2
+    high = min(low + step - 1, size)
+    while low < high:
+        middle = (low + high) // 2
+        if known[middle] < term_id:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @kernel
@@ -172,34 +191,94 @@ def fold_rows(keys, starts, ends, lines, ids, offsets, data, clashes):
 
 
 @kernel
+def union_rows(ids_a, offsets_a, data_a, ids_b, offsets_b, data_b, ids, offsets, data):
+    """Write the rows of both, each once. Returns (rows, bytes).
+
+    Args:
+        ids_a, offsets_a, data_a: uint32, int64, uint8, sorted by id and term; the same for b.
+        ids, offsets, data: out, with room for all of both, `offsets` one longer than `ids`.
+    """
+    i = 0
+    j = 0
+    row = 0
+    at = 0
+    offsets[0] = 0
+    end_a, end_b = ids_a.shape[0], ids_b.shape[0]
+    while i < end_a or j < end_b:
+        if j == end_b or (i < end_a and ids_a[i] < ids_b[j]):
+            order = -1
+        elif i == end_a or ids_b[j] < ids_a[i]:
+            order = 1
+        else:
+            order = compare(
+                data_a, offsets_a[i], offsets_a[i + 1] - offsets_a[i],
+                data_b, offsets_b[j], offsets_b[j + 1] - offsets_b[j],
+            )  # fmt: skip
+        if order <= 0:
+            ids[row] = ids_a[i]
+            length = offsets_a[i + 1] - offsets_a[i]
+            copy(data_a, offsets_a[i], length, data, at)
+        else:
+            ids[row] = ids_b[j]
+            length = offsets_b[j + 1] - offsets_b[j]
+            copy(data_b, offsets_b[j], length, data, at)
+        i += np.intp(order <= 0)
+        j += np.intp(order >= 0)
+        at += length
+        row += 1
+        offsets[row] = at
+    return row, at
+
+
+@kernel
+def absent_rows(ids_a, offsets_a, data_a, ids_b, offsets_b, data_b, places):
+    """Write which rows of a are not among those of b. Returns their number.
+
+    Args:
+        ids_a, offsets_a, data_a: uint32, int64, uint8, sorted by id and term; the same for b.
+        places: int64, out, as long as `ids_a`.
+    """
+    found = 0
+    low = 0
+    size = ids_b.shape[0]
+    for i in range(ids_a.shape[0]):
+        low = seek(ids_b, ids_a[i], low)
+        absent = True
+        while low < size and ids_b[low] == ids_a[i]:
+            order = compare(
+                data_b, offsets_b[low], offsets_b[low + 1] - offsets_b[low],
+                data_a, offsets_a[i], offsets_a[i + 1] - offsets_a[i],
+            )  # fmt: skip
+            if order >= 0:
+                absent = order != 0
+                break
+            low += 1
+        if absent:
+            places[found] = i
+            found += 1
+    return found
+
+
+@kernel
 def find_ids(known, wanted, places):
     """Write where in `known` the ids of `wanted` are, those that are there. Returns their number.
 
     Args:
-        known, wanted: uint32, ascending.
-        places: int64, out, as long as the shorter of them.
+        known: uint32, ascending, an id as often as it has rows.
+        wanted: uint32, ascending, each id once.
+        places: int64, out; what it has no room for is counted only. Where `known` has each id once, as many
+            as the shorter of them has are enough.
     """
     found = 0
     low = 0
     size = known.shape[0]
     for i in range(wanted.shape[0]):
-        term_id = wanted[i]
-        # Steps that double, from where the last one was: fast for few ids as well as for nearly all.
-        step = 1
-        while low + step <= size and known[low + step - 1] < term_id:
-            low += step
-            step *= 2
-        high = min(low + step - 1, size)
-        while low < high:
-            middle = (low + high) // 2
-            if known[middle] < term_id:
-                low = middle + 1
-            else:
-                high = middle
+        low = seek(known, wanted[i], low)
         if low == size:
             break
-        if known[low] == term_id:
-            places[found] = low
+        while low < size and known[low] == wanted[i]:
+            if found < places.shape[0]:
+                places[found] = low
             found += 1
             low += 1
     return found

@@ -20,6 +20,7 @@ from bm25.store.updates import Updates
 __all__ = ["WriteBatch", "WriteSummary"]
 
 _SPILL_ENTRIES = 1 << 23  # entries of counts that wait in memory, 64 MB
+_SPILL_DOCUMENTS = 1 << 20  # documents that do, be they removed ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,7 @@ class WriteBatch:
         if len(ids) != documents:
             raise Bm25InputError(f"{len(ids)} document_ids for counts of {documents} documents")
         self._updates.add(ids, fields, tenants, terms_of(fields) if self._manifest.terms else None)
-        if self._updates.entries >= _SPILL_ENTRIES:
-            self.flush()
+        self._spill_if_large()
 
     def remove(self, document_ids: Any) -> list[str]:
         """Remove documents, and return the ids that are not in the store.
@@ -108,6 +108,7 @@ class WriteBatch:
         self._needs_ledger("remove documents")
         ids = list(dict.fromkeys(docs.document_ids(document_ids)))
         unknown = self._updates.remove(ids, self._snapshot)
+        self._spill_if_large()
         self._counts["unknown"] += len(unknown)
         return unknown
 
@@ -173,6 +174,10 @@ class WriteBatch:
     def close(self) -> None:
         """Refuse further changes."""
         self._closed = True
+
+    def _spill_if_large(self) -> None:
+        if self._updates.entries >= _SPILL_ENTRIES or len(self._updates) >= _SPILL_DOCUMENTS:
+            self.flush()
 
     def _check_open(self) -> None:
         if self._closed:

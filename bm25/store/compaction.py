@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from bm25.accumulator import Frequencies
 from bm25.rows import as_array
-from bm25.statistics import merge_terms
 from bm25.store.contents import Contents, TenantChanges, tenant_key
 from bm25.store.layout import ledger_schema
 from bm25.store.manifest import SegmentInfo, Totals
 from bm25.store.segment import Segment
 from bm25.store.snapshot import Snapshot, among_dropped, merge_all
+from bm25.term_rows import union_all
 
 __all__ = ["LEDGER_ROWS", "merge_ledgers", "merge_segments", "start_of_run"]
 
@@ -70,8 +70,12 @@ def merge_segments(snapshot: Snapshot, start: int) -> Contents:
     frequencies = merge_all([segment.frequencies() for segment in segments])
     terms = None
     if snapshot.manifest.terms:
-        dictionary = merge_terms([segment.terms for segment in segments])
-        terms = (dictionary.lookup(frequencies.term_ids) if everything else dictionary).rows()
+        rows = (
+            snapshot.term_rows(frequencies.term_ids)
+            if everything
+            else union_all(segment.terms for segment in segments)
+        )
+        terms = rows.to_arrow()
     return Contents(
         frequencies,
         _merge_tenants(segments, everything),

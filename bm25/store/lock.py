@@ -77,7 +77,7 @@ class WriterLock:
         waited = f" after {self._timeout:g} s" if self._timeout else ""
         return (
             f"{self._path.parent}: is being written {who}{waited}; one writer at a time: wait for it, "
-            "or give write() a timeout"
+            "or have write() wait (timeout=..., on the command line --wait)"
         )
 
 

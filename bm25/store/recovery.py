@@ -20,7 +20,6 @@ from bm25.store.manifest import Manifest, SegmentInfo, Totals, read_manifest
 from bm25.store.mapped import MappedFile
 from bm25.store.snapshot import Snapshot, alive_rows, open_segments
 from bm25.store.sums import Sums
-from bm25.terms import TermDictionary
 
 __all__ = ["StoreReport", "recover", "verify"]
 
@@ -102,10 +101,7 @@ def recover(directory: Path, new_directory: Path) -> None:
 def _all_from_ledger(snapshot: Snapshot) -> tuple[Contents, Totals]:
     contents, totals = _count(snapshot)
     if snapshot.manifest.terms:
-        terms = TermDictionary.from_blocks([])
-        for segment in snapshot.segments:
-            terms = terms.merge(segment.terms)
-        contents.terms = terms.lookup(contents.frequencies.term_ids).rows()
+        contents.terms = snapshot.term_rows(contents.frequencies.term_ids).to_arrow()
     contents.ledger = merge_ledgers(snapshot, 0)
     return contents, totals
 

@@ -17,7 +17,7 @@ from bm25.store.damage import advice
 from bm25.store.layout import DOCUMENTS, SEGMENTS, counts_schema, file_name
 from bm25.store.manifest import Manifest, SegmentInfo, Totals
 from bm25.store.mapped import MappedFile
-from bm25.terms import TermDictionary
+from bm25.term_rows import TermRows
 
 __all__ = ["Segment", "Tenant"]
 
@@ -90,12 +90,11 @@ class Segment:
     # Terms
 
     @cached_property
-    def terms(self) -> TermDictionary:
-        """The terms that came with it."""
+    def terms(self) -> TermRows:
+        """The terms that came with it, over the mapped memory."""
         if "terms" not in self.files:
-            return TermDictionary.from_blocks([])
-        ids, terms = self.files["terms"].batch(0).columns
-        return TermDictionary.from_arrow(_numbers(ids), terms)
+            return TermRows.empty()
+        return TermRows.from_arrow(*self.files["terms"].batch(0).columns)
 
     # Ledger
 

@@ -13,9 +13,10 @@ import pyarrow as pa
 from bm25.accumulator import Frequencies, merge_frequencies
 from bm25.errors import StoreDamagedError
 from bm25.rows import as_array
-from bm25.statistics import CorpusStatistics, merge_terms, places_of
+from bm25.statistics import CorpusStatistics, places_of
 from bm25.store.manifest import Manifest, Totals, read_manifest
 from bm25.store.segment import UNKNOWN, Segment
+from bm25.term_rows import TermRows, union_all
 from bm25.terms import TermDictionary
 
 __all__ = ["Found", "Snapshot", "alive_among", "alive_rows", "among_dropped", "merge_all", "open_segments"]
@@ -80,9 +81,7 @@ class Snapshot:
     def statistics(self, tenant: str | None = None) -> CorpusStatistics:
         """Return the statistics of the corpus or of a tenant."""
         frequencies = self.frequencies(tenant)
-        terms = None
-        if self.manifest.terms:
-            terms = merge_terms([segment.terms for segment in self.segments]).lookup(frequencies.term_ids)
+        terms = self.terms(frequencies.term_ids) if self.manifest.terms else None
         return CorpusStatistics(frequencies, **self.totals(tenant)._asdict(), terms=terms)
 
     def lookup(self, term_ids: Array, tenant: str | None = None) -> tuple[Array, Array]:
@@ -115,7 +114,11 @@ class Snapshot:
 
     def terms(self, term_ids: Array) -> TermDictionary:
         """Return the terms of ids (uint32, ascending), so far as they are known."""
-        return merge_terms([segment.terms.lookup(term_ids) for segment in self.segments])
+        return TermDictionary.from_rows(self.term_rows(term_ids))
+
+    def term_rows(self, term_ids: Array) -> TermRows:
+        """Return the same as rows."""
+        return union_all(segment.terms.restricted(term_ids) for segment in self.segments)
 
     # Ledger
 

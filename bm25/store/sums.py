@@ -6,16 +6,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bm25.accumulator import Frequencies, FrequencyAccumulator, reduce_by_key
 from bm25.counts import TermCounts
 from bm25.errors import Bm25InputError
-from bm25.rows import as_array
 from bm25.statistics import CorpusStatistics, merge_terms
 from bm25.store import documents as docs
 from bm25.store.contents import Contents, TenantChanges, tenant_key
-from bm25.store.layout import TERMS
 from bm25.store.manifest import Totals
 from bm25.store.snapshot import Snapshot, merge_all
 from bm25.terms import TermDictionary, TermIndex
@@ -126,36 +123,10 @@ class Sums:
 
 def new_terms(snapshot: Snapshot, terms: TermDictionary) -> pa.Table:
     """Return the rows of a dictionary that no segment has yet."""
-    known = snapshot.terms(terms.ids)
-    if not len(known):
-        return terms.rows()
-    places = np.minimum(np.searchsorted(known.ids, terms.ids), len(known) - 1)
-    there = known.ids[places] == terms.ids
-    equal = pc.equal(known.terms.take(as_array(places)), terms.terms).to_numpy(zero_copy_only=False)
-    new = terms.lookup(terms.ids[~(there & equal)])
-    shared = known.collisions.keys() | terms.collisions.keys()
-    if not shared:
-        return new.rows()
-    # Where several terms share an id the two dictionaries may hold them in any split.
-    ids = np.array(sorted(shared), np.uint32)
-    rows = new.lookup(np.setdiff1d(new.ids, ids)).rows()
-    more = sorted(
-        (number, term)
-        for number in ids.tolist()
-        for term in _spellings(terms, number) - _spellings(known, number)
-    )
-    if not more:
-        return rows
-    table = pa.Table.from_pylist([{"term_id": number, "term": term} for number, term in more], schema=TERMS)
-    return pa.concat_tables([rows.cast(TERMS), table]).sort_by(
-        [("term_id", "ascending"), ("term", "ascending")]
-    )
-
-
-def _spellings(terms: TermDictionary, term_id: int) -> set[str]:
-    if term_id in terms.collisions:
-        return set(terms.collisions[term_id])
-    return {terms[term_id]} if term_id in terms else set()
+    rows = terms.rows()
+    for segment in snapshot.segments:
+        rows = rows.without(segment.terms)
+    return rows.to_arrow()
 
 
 def terms_of(fields: list[TermCounts]) -> TermDictionary:

@@ -45,8 +45,8 @@ class Updates:
         self._chunks: list[_Chunk] = []
         self._terms = TermIndex()
 
-    def __bool__(self) -> bool:
-        return bool(self._places)
+    def __len__(self) -> int:
+        return len(self._places)
 
     def add(
         self,

@@ -34,8 +34,8 @@ What there is:
   frequencies  term_id, document_frequency, collection_frequency and, where the store keeps them, term;
                with --idf one more column, idf
   terms        term_id, term: all terms, so an id as often as it has terms
-  documents    document_id, tenant, epoch, and counts: struct<term_ids, frequencies, length>, or one such
-               column for each field; needs a ledger, and a format that knows lists (not CSV)
+  documents    document_id, tenant, epoch, and counts: struct<term_ids, frequencies, length>, or one
+               such column for each field; needs a ledger, and a format that knows lists (not CSV)
 
 Rows of frequencies and terms ascend by term_id; documents come in no particular order. The file
 appears under its name when it is complete.

@@ -40,9 +40,9 @@ A WORD goes through the store's options as a query does: foxes is looked up as f
 several terms, a row each, or none (a stopword); then the table says why.
 
 JSON is one object a word: {"word", "terms": [{"term", "term_id", "document_frequency",
-"collection_frequency", "idf", "stored_term"}], "dropped": [{"form", "reason"}]}. "stored_term" is the term
-that the store knows under this id; where it is another one, the two share the id, and the numbers are
-those of both together (see bm25 stats audit).
+"collection_frequency", "idf", "stored_term"}], "dropped": [{"form", "reason"}]}. "stored_term" is
+the term that the store knows under this id; where it is another one, the two share the id, and the
+numbers are those of both together (see bm25 stats audit).
 """
 
 
