@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from bm25.counts import TermCounts
+from bm25.display import display_width, padded, printable
 from bm25.encoder import Bm25Encoder
 from bm25.errors import Bm25InputError
 from bm25.statistics import CorpusStatistics
@@ -93,11 +93,11 @@ class Explanation:
         return values
 
     def __str__(self) -> str:
-        document = "a document" if self.document_id is None else f"document {_printable(self.document_id)}"
-        corpus = "" if self.tenant is None else f" of tenant {_printable(self.tenant)}"
+        document = "a document" if self.document_id is None else f"document {printable(self.document_id)}"
+        corpus = "" if self.tenant is None else f" of tenant {printable(self.tenant)}"
         rest = "..." if len(self.query) > _LONGEST_QUERY else ""
         lines = [
-            f'"{_printable(self.query[:_LONGEST_QUERY])}{rest}": {document} of length '
+            f'"{printable(self.query[:_LONGEST_QUERY])}{rest}": {document} of length '
             f"{self.document_length:,} scores {self.score}",
             f"N {self.document_count:,}{corpus}, avg_len {self.avg_len:g}, k {self.k:g}, b {self.b:g}, "
             f"k3 {'none' if self.k3 is None else f'{self.k3:g}'}",
@@ -105,7 +105,7 @@ class Explanation:
         if self.terms:
             lines += ["", *_aligned([_COLUMNS, *map(_cells, self.terms)])]
         lines += [
-            f"* {term.term_id} is the id of {', '.join(map(_printable, term.shared_with))} too"
+            f"* {term.term_id} is the id of {', '.join(map(printable, term.shared_with))} too"
             for term in self.terms
             if term.shared_with
         ]
@@ -228,7 +228,7 @@ def _decimals(values: Any) -> list[float]:
 
 def _cells(term: TermScore) -> tuple[str, ...]:
     return (
-        "" if term.term is None else _printable(term.term),
+        "" if term.term is None else printable(term.term),
         f"{term.term_id}{'*' if term.shared_with else ''}",
         f"{term.query_frequency:,}",
         f"{term.term_frequency:,}",
@@ -241,27 +241,11 @@ def _cells(term: TermScore) -> tuple[str, ...]:
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     """Return the lines of a table; that of terms is left out where there are none."""
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
-    widths = [max(map(_width, column)) for column in columns]
-    lines = []
-    for cells in zip(*columns, strict=True):
-        padded = []
-        for title, cell, width in zip(columns, cells, widths, strict=True):
-            space = " " * (width - _width(cell))
-            padded.append(cell + space if title[0] == "term" else space + cell)
-        lines.append("  ".join(padded))
-    return lines
-
-
-def _width(text: str) -> int:
-    """Return the columns of a terminal that a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.category(c) in ("Mn", "Me") else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
-
-
-def _printable(text: str) -> str:
-    """Return the text with control characters and joiners escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    widths = [max(map(display_width, column)) for column in columns]
+    right = [column[0] != "term" for column in columns]
+    return [
+        "  ".join(
+            padded(cell, width, right=flush) for cell, width, flush in zip(cells, widths, right, strict=True)
+        )
+        for cells in zip(*columns, strict=True)
+    ]

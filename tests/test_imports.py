@@ -18,7 +18,7 @@ PACKAGE = ROOT / "bm25"
 # A module may import from its own line and from the lines above it. A folder is named as a whole.
 LAYERS = [
     ["errors"],
-    ["hashing", "wordlists", "analysis.languages", "analysis.unicode"],
+    ["display", "hashing", "wordlists", "analysis.languages", "analysis.unicode"],
     ["plugins"],
     ["options"],
     ["config"],

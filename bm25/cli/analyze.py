@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from bm25.cli.options import add_config_arguments, config_from_arguments, describe_config
-from bm25.cli.tables import display_width, padded, printable
+from bm25.cli.tables import printable
 from bm25.cli.texts import texts
+from bm25.display import display_width, padded
 from bm25.errors import Bm25ConfigError
 
 if TYPE_CHECKING:

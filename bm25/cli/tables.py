@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Container, Iterable, Sequence
 
-__all__ = ["display_width", "padded", "print_table", "printable"]
+from bm25 import display
+from bm25.display import display_width, padded
+
+__all__ = ["print_table", "printable"]
 
 Cell = str | int | float | None
 
@@ -43,32 +46,6 @@ def _text(cell: Cell) -> str:
     return printable(cell) if isinstance(cell, str) else f"{cell:,}"
 
 
-def padded(text: str, size: int, *, right: bool = False) -> str:
-    """Return the text with spaces before or behind it, as wide as `size` columns."""
-    space = " " * (size - display_width(text))
-    return space + text if right else text + space
-
-
-def display_width(text: str) -> int:
-    """Return the columns of a terminal that a text takes."""
-    import unicodedata
-
-    if text.isascii():
-        return len(text)
-    return sum(
-        0
-        if unicodedata.category(char) in ("Mn", "Me")
-        else 2
-        if unicodedata.east_asian_width(char) in "WF"
-        else 1
-        for char in text
-    )
-
-
 def printable(text: str) -> str:
     """Return the text with control characters, joiners and what the terminal cannot show escaped."""
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
-    )
-    encoding = sys.stdout.encoding or "utf-8"
-    return shown.encode(encoding, "backslashreplace").decode(encoding)
+    return display.printable(text, sys.stdout.encoding or "utf-8")

@@ -1,8 +1,9 @@
 """Dictionaries of terms: rows of a term id and a term, ascending by id, merged and searched.
 
-A dictionary has an id once; "rows" have it as often as it has terms, which ascend. Terms are laid out as in Arrow: row i is ``data[offsets[i]:offsets[i + 1]]``, where `offsets` (int64) need
-not begin at zero and nothing has to be readable beyond the last term. Bytes compare as unsigned numbers,
-which for UTF-8 is the order of code points.
+A dictionary has an id once; rows have it as often as it has terms, which ascend. They are laid out as in
+Arrow: row i is ``data[offsets[i]:offsets[i + 1]]``, where `offsets` (int64) need not begin at zero and
+nothing has to be readable beyond the last term. Bytes compare as unsigned numbers, which for UTF-8 is the
+order of code points.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pytest
 from bm25 import Bm25Config, Bm25Encoder
 from bm25.cli import analyze
 from bm25.cli.main import main
-from bm25.cli.tables import display_width
+from bm25.display import display_width
 from tests.cli.process import COMMAND, ENVIRONMENT, run, run_python
 from tests.test_encoder import colliding
 

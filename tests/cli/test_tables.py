@@ -1,4 +1,4 @@
-from bm25.cli.tables import display_width, print_table
+from bm25.cli.tables import print_table
 
 
 def test_columns_fit_their_widest_cell(capsys):
@@ -16,7 +16,3 @@ def test_columns_of_numbers_are_flush_right(capsys):
 def test_no_rows(capsys):
     print_table(("a", "b"), [])
     assert capsys.readouterr().out == "a  b\n"
-
-
-def test_width_counts_columns_of_the_terminal():
-    assert [display_width(text) for text in ("abc", "東京", "e\u0301")] == [3, 4, 1]

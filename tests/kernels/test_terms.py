@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bm25.kernels.terms import find_ids, fold_rows, merge_rows, merged_size
+from bm25.kernels.terms import absent_rows, find_ids, fold_rows, merge_rows, merged_size, union_rows
 from tests.kernels.helpers import call, read_only
 from tests.strategies import LENGTHS, examples
 
@@ -19,11 +19,11 @@ dictionaries = st.dictionaries(few_ids, words, max_size=10)
 
 
 def arrays_of(rows, before=b"", behind=b""):
-    """Ids, offsets and bytes of a dict, within other bytes."""
-    keys = sorted(rows)
-    offsets = np.cumsum([len(before), *(len(rows[key]) for key in keys)], dtype=np.int64)
-    data = read_only(before + b"".join(rows[key] for key in keys) + behind)
-    ids = np.array(keys, np.uint32)
+    """Ids, offsets and bytes of a dict, or of pairs, within other bytes."""
+    pairs = sorted(rows.items() if isinstance(rows, dict) else rows)
+    offsets = np.cumsum([len(before), *(len(word) for _, word in pairs)], dtype=np.int64)
+    data = read_only(before + b"".join(word for _, word in pairs) + behind)
+    ids = np.array([term_id for term_id, _ in pairs], np.uint32)
     for array in (ids, offsets):
         array.flags.writeable = False
     return ids, offsets, data
@@ -60,6 +60,23 @@ def test_merging_against_dicts(one, other, before, behind):
     assert [(int(a[0][i]), int(b[0][j])) for i, j in clashes] == [(key, key) for key in different]
     assert merge(a, b, room=1) == (expected, clashes[:1], clashing)
     assert merge(b, a)[0] == expected
+
+
+@given(*[st.sets(st.tuples(few_ids, words), max_size=12)] * 2, *[st.binary(max_size=9)] * 2)
+@examples(300)
+def test_rows_against_sets(one, other, before, behind):
+    a, b = arrays_of(one, before, behind), arrays_of(other, behind)
+    rows = len(one) + len(other)
+    size = sum(len(word) for _, word in [*one, *other])
+    ids, offsets, data = np.zeros(rows, np.uint32), np.zeros(rows + 1, np.int64), np.zeros(size, np.uint8)
+    rows, used = map(int, call(union_rows, *a, *b, ids, offsets, data))
+    assert (rows, used) == (len(one | other), sum(len(word) for _, word in one | other))
+    expected = arrays_of(one | other)
+    for found, wanted in zip((ids[:rows], offsets[: rows + 1], data[:used]), expected, strict=True):
+        assert found.tolist() == wanted.tolist()
+    places = np.full(len(one), -1, np.int64)
+    absent = call(absent_rows, *a, *b, places)
+    assert [sorted(one)[place] for place in places[:absent].tolist()] == sorted(one - other)
 
 
 @given(
@@ -100,6 +117,16 @@ def test_finding_ids(known, wanted):
     places = np.full(min(len(known), len(wanted)), -1, np.int64)
     found = call(find_ids, np.array(known, np.uint32), np.array(wanted, np.uint32), places)
     assert places[:found].tolist() == [i for i, number in enumerate(known) if number in wanted]
+
+
+@given(st.lists(st.integers(0, 12) | st.just(2**32 - 1)).map(sorted), ascending, st.integers(0, 20))
+@examples(300)
+def test_finding_the_rows_of_ids(known, wanted, room):
+    places = np.full(room, -1, np.int64)
+    found = call(find_ids, np.array(known, np.uint32), np.array(wanted, np.uint32), places)
+    expected = [i for i, number in enumerate(known) if number in wanted]
+    assert found == len(expected)
+    assert places[:found].tolist() == expected[:room]
 
 
 def test_finding_few_among_many_and_many_among_few():

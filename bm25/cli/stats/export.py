@@ -99,7 +99,7 @@ def _contents(args: argparse.Namespace, store: StatisticsStore) -> tuple[pa.Sche
         terms = store.statistics().terms
         if terms is None:
             raise StoreError(f"{store.path}: keeps no terms, only their ids")
-        table = terms.rows()
+        table = terms.rows().to_arrow()
     else:
         statistics = store.statistics(args.tenant)
         table = statistics.to_arrow()
