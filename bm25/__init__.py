@@ -9,7 +9,15 @@ if TYPE_CHECKING:
     from bm25.config import Bm25Config
     from bm25.counts import TermCounts
     from bm25.encoder import Bm25Encoder
-    from bm25.errors import Bm25ConfigError, Bm25Error, Bm25InputError
+    from bm25.errors import (
+        Bm25ConfigError,
+        Bm25Error,
+        Bm25InputError,
+        StoreDamagedError,
+        StoreError,
+        StoreInUseError,
+        StoreMismatchError,
+    )
     from bm25.sparse import SparseVectors
     from bm25.statistics import CorpusStatistics, StatisticsBuilder
     from bm25.store import StatisticsStore
@@ -24,6 +32,10 @@ __all__ = [
     "SparseVectors",
     "StatisticsBuilder",
     "StatisticsStore",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreInUseError",
+    "StoreMismatchError",
     "TermCounts",
 ]
 
@@ -39,6 +51,10 @@ _HOMES = {
     "SparseVectors": "bm25.sparse",
     "StatisticsBuilder": "bm25.statistics",
     "StatisticsStore": "bm25.store.store",
+    "StoreDamagedError": "bm25.errors",
+    "StoreError": "bm25.errors",
+    "StoreInUseError": "bm25.errors",
+    "StoreMismatchError": "bm25.errors",
     "TermCounts": "bm25.counts",
 }
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bm25.errors import Bm25InputError
 from bm25.kernels.statistics import accumulate, drain, merge, reduce_sorted, table_of
 
 __all__ = ["Frequencies", "FrequencyAccumulator", "distinct_ids", "merge_frequencies", "reduce_by_key"]
@@ -15,6 +16,7 @@ Array = np.ndarray[Any, Any]
 FIRST_BITS = 15
 LAST_BITS = 24  # a table of 256 MB, for 8 million ids; more go through several tables
 MOST_PARTS = 8
+MAX_ID = 2**31
 MOST_TEXTS = 2**31  # a table's entry counts texts in 32 bits
 
 
@@ -42,7 +44,13 @@ class FrequencyAccumulator:
         self._parts: list[Frequencies] = []
 
     def add(self, term_ids: Array, frequencies: Array, texts: int) -> None:
-        """Add the entries of `texts` texts; uint32, an id at most once a text."""
+        """Add the entries of `texts` texts; uint32, an id at most once a text.
+
+        Raises:
+            Bm25InputError: one is no term id; nothing was added.
+        """
+        if len(term_ids) and term_ids.max() > MAX_ID:  # which has no place in a table
+            raise Bm25InputError(f"{term_ids.max()} is no term id: they go from 0 to {MAX_ID}")
         if self._texts + texts > MOST_TEXTS:
             self._flush()
         self._texts += texts
@@ -65,6 +73,14 @@ class FrequencyAccumulator:
                 self._table = None
                 # No larger than need be: where entries are looked up in a cache, that takes half the time.
                 self._bits = min(LAST_BITS, self._bits + 2)
+
+    def add_part(self, part: Frequencies) -> None:
+        """Add the frequencies of other texts."""
+        self._parts.append(part)
+        # Parts each at least twice as large as the next: an entry is copied as often as they can be halved.
+        while len(self._parts) > 1 and len(self._parts[-2].term_ids) < 2 * len(self._parts[-1].term_ids):
+            last = self._parts.pop()
+            self._parts[-1] = merge_frequencies(self._parts[-1], last)[0]
 
     def result(self) -> Frequencies:
         """Return what was added so far; more may be added after that."""

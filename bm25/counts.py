@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from bm25.accumulator import distinct_ids
 from bm25.errors import Bm25InputError
 from bm25.rows import Rows, as_array
 from bm25.terms import TermDictionary
@@ -41,8 +42,9 @@ class TermCounts(Rows):
         lengths: Array,
         valid: Array | None = None,
         *,
-        terms: TermDictionary | Callable[[], TermDictionary] | None = None,
+        terms: TermDictionary | Callable[[Array], TermDictionary] | None = None,
     ) -> None:
+        """Wrap arrays; `terms` may be a function of the distinct ids (uint32, ascending) that finds them."""
         super().__init__(indptr, valid)
         self.term_ids = term_ids
         self.frequencies = frequencies
@@ -53,7 +55,13 @@ class TermCounts(Rows):
     def terms(self) -> TermDictionary | None:
         """The terms of these counts; built when first asked for, and the texts are kept until then."""
         if callable(self._terms):
-            self._terms = self._terms()
+            self._terms = self._terms(distinct_ids(self.term_ids))
+        return self._terms
+
+    def terms_among(self, distinct: Array) -> TermDictionary | None:
+        """Return `terms`; the distinct ids are given (uint32, ascending), which saves finding them."""
+        if callable(self._terms):
+            self._terms = self._terms(distinct)
         return self._terms
 
     def __getitem__(self, row: int) -> tuple[Array, Array]:
@@ -90,6 +98,7 @@ class TermCounts(Rows):
         other, counts = cls._from_list(frequencies)
         if not np.array_equal(indptr, other):
             raise Bm25InputError("term_ids and frequencies differ in length in some row")
+        _check_rows(indptr, ids, counts)
         return cls(indptr, ids, counts, lengths.fill_null(0).to_numpy(zero_copy_only=False).copy(), valid)
 
     def to_scipy(self, term_ids: Array | None = None) -> Any:
@@ -100,6 +109,22 @@ class TermCounts(Rows):
         other ids are left out.
         """
         return self._to_csr(self.term_ids, self.frequencies, term_ids)
+
+
+def _check_rows(indptr: Array, term_ids: Array, frequencies: Array) -> None:
+    """Refuse what no encoder makes, and what reads it relies on."""
+    wrong = np.zeros(len(term_ids), bool)
+    wrong[1:] = term_ids[1:] <= term_ids[:-1]
+    starts = indptr[:-1]
+    wrong[starts[starts < len(term_ids)]] = False  # a row may begin with any id
+    wrong |= (term_ids > 2**31) | (frequencies < 1)
+    if wrong.any():
+        entry = int(np.argmax(wrong))
+        row = int(np.searchsorted(indptr, entry, "right")) - 1
+        raise Bm25InputError(
+            f"row {row}: term id {term_ids[entry]} with frequency {frequencies[entry]}: term ids must "
+            f"ascend, from 0 to {2**31}, each once with a frequency of at least 1"
+        )
 
 
 def _rebuild(arrays: tuple[Any, ...], terms: TermDictionary | None) -> TermCounts:

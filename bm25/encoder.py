@@ -217,12 +217,10 @@ class Bm25Encoder:
         return TermCounts(*counted[:4], validity(array), terms=terms)
 
     def _terms(
-        self, array: Any, counter: SurfaceFormCounter, forgotten: int, counted: Counted
+        self, array: Any, counter: SurfaceFormCounter, forgotten: int, counted: Counted, among: Array
     ) -> TermDictionary:
-        from bm25.accumulator import distinct_ids
-        from bm25.terms import TermDictionary
+        from bm25.terms import TermDictionary, texts_with
 
-        among = distinct_ids(counted.term_ids)
         terms = counter.vocabulary.terms(among).merge(TermDictionary.from_blocks(counted.blocks, among=among))
         if counter.vocabulary.forgotten != forgotten:  # after an interrupt
             doubtful = among
@@ -233,7 +231,7 @@ class Bm25Encoder:
             return terms
         # What a new vocabulary learns from them is exactly what they hold.
         fresh = _counter(self.config, counter.vocabulary.analyzer.role, self.threads)
-        again = fresh.count(_take(array, _rows_with(doubtful, counted.indptr, counted.term_ids)))
+        again = fresh.count(_take(array, texts_with(doubtful, counted.indptr, counted.term_ids)))
         found = fresh.vocabulary.terms(doubtful).merge(
             TermDictionary.from_blocks(again.blocks, among=doubtful)
         )
@@ -317,15 +315,6 @@ def _column(batch: Any, column: str | None) -> Any:
     if column not in names:
         raise Bm25InputError(f"no column {column!r} in the record batch; its columns: {', '.join(names)}")
     return batch.column(column)
-
-
-def _rows_with(wanted: Array, indptr: Array, term_ids: Array) -> Array:
-    """Return the numbers of the texts that hold any of the wanted ids (uint32, ascending)."""
-    places = np.minimum(np.searchsorted(wanted, term_ids), len(wanted) - 1)
-    entries = np.flatnonzero(wanted[places] == term_ids)
-    rows = np.zeros(len(indptr) - 1, bool)
-    rows[np.searchsorted(indptr, entries, "right") - 1] = True
-    return np.flatnonzero(rows)
 
 
 def _take(array: Any, rows: Array) -> Any:

@@ -237,6 +237,8 @@ class CorpusStatistics:
         """
         if by not in ORDERS:
             raise Bm25ConfigError(f"by must be one of {', '.join(ORDERS)}, got {by!r}")
+        if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+            raise Bm25ConfigError(f"limit must be an integer of at least 0, got {limit!r}")
         values = self._frequencies.document if by == "document_frequency" else self._frequencies.collection
         return self._describe(self._frequencies.term_ids[_largest(values, limit)])
 
@@ -287,6 +289,8 @@ class CorpusStatistics:
         Raises:
             Bm25InputError: the idf is multiplied into these vectors already.
         """
+        if not isinstance(vectors, SparseVectors):
+            raise Bm25InputError(f"expected SparseVectors, got {type(vectors).__name__}")
         if vectors.idf is not None:
             raise Bm25InputError(
                 f"the idf ({vectors.idf}) is multiplied into these vectors already; twice would square it"
@@ -326,18 +330,34 @@ class StatisticsBuilder:
         self._terms = TermIndex() if terms else None
 
     def add(self, counts: TermCounts) -> None:
-        """Count some documents."""
+        """Count some documents.
+
+        Raises:
+            Bm25InputError: they are no `TermCounts`, or hold what is no term id; nothing was counted.
+        """
+        if not isinstance(counts, TermCounts):
+            raise Bm25InputError(
+                f"expected TermCounts, got {type(counts).__name__}; Bm25Encoder.count_documents makes them "
+                "of texts"
+            )
         documents = len(counts)
         with_terms = int(np.count_nonzero(counts.indptr[1:] > counts.indptr[:-1]))
-        self._accumulator.add(counts.term_ids, counts.frequencies, documents)
+        if self._terms is None:
+            self._accumulator.add(counts.term_ids, counts.frequencies, documents)
+        else:
+            # By themselves first: that tells the distinct ids too, of which the terms are to be found.
+            batch = FrequencyAccumulator()
+            batch.add(counts.term_ids, counts.frequencies, documents)
+            frequencies = batch.result()
+            terms = counts.terms_among(frequencies.term_ids)
+            if terms is not None:
+                self._terms.add(terms)
+            elif documents:
+                self._terms = None
+            self._accumulator.add_part(frequencies)
         self._documents += with_terms
         self._empty += documents - with_terms
         self._length += int(counts.lengths.sum(dtype=np.int64))
-        if self._terms is not None and documents:
-            if counts.terms is None:
-                self._terms = None
-            else:
-                self._terms.add(counts.terms)
 
     def result(self) -> CorpusStatistics:
         """Return the statistics of what was added so far; more may be added after that."""
@@ -365,12 +385,14 @@ def as_ids(term_ids: Sequence[int] | Array) -> Array:
         Bm25InputError: one is no term id.
     """
     array = np.asarray(term_ids)
+    if array.ndim != 1:
+        raise Bm25InputError(f"term_ids must be a sequence of ids, got {term_ids!r:.80}")
     if array.dtype == np.uint32:
         return array
     if not len(array):
         return np.empty(0, np.uint32)
     if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 2**31:
-        raise Bm25InputError(f"term ids are integers from 0 to {2**31}, got {array.dtype} {array[:5]}")
+        raise Bm25InputError(f"term ids are integers from 0 to {2**31}, got {array.tolist()!r:.80}")
     return array.astype(np.uint32)
 
 

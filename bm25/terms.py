@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bm25.kernels.terms import fold_rows, merge_rows, merged_size
-from bm25.term_rows import TermRows, kernel_arrays, places_among, terms_over
+from bm25.kernels.terms import find_texts, fold_rows, merge_rows, merged_size
+from bm25.term_rows import TermRows, kernel_arrays, kernel_input, places_among, terms_over
 
-__all__ = ["TermBlock", "TermDictionary", "TermIndex", "warmup"]
+__all__ = ["TermBlock", "TermDictionary", "TermIndex", "texts_with", "warmup"]
 
 Array = np.ndarray[Any, Any]
 
@@ -227,11 +227,18 @@ class TermIndex:
         return found
 
 
+def texts_with(ids: Array, indptr: Array, term_ids: Array) -> Array:
+    """Return the numbers of the texts, in CSR form, that have any of some ids (uint32, ascending)."""
+    texts = np.empty(len(indptr) - 1, np.int64)
+    return texts[: find_texts(kernel_input(indptr), kernel_input(term_ids), kernel_input(ids), texts)]
+
+
 def warmup() -> None:
     """Compile the kernels of dictionaries, or load them from the cache of compiled code."""
     one, other = (TermDictionary.from_blocks([TermBlock(np.array([i], np.uint32), b"a")]) for i in (1, 2))
     one.merge(other).lookup(other.ids)
     one.rows().merge(other.rows()).without(one.rows())
+    texts_with(one.ids, np.array([0, 1]), other.ids)
 
 
 def _ascending(terms: Iterable[str]) -> tuple[str, ...]:

@@ -67,6 +67,22 @@ def test_texts_in_batches_against_the_twin(batches, first_bits, last_bits, most_
         assert as_lists(sums.result()) == expected(texts), "asking changes nothing"
 
 
+@given(st.lists(st.tuples(st.lists(text, max_size=4), st.booleans()), max_size=8), st.sampled_from([1, 8]))
+@examples(100)
+def test_texts_and_frequencies_of_others(batches, most_parts):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accumulator, "MOST_PARTS", most_parts)
+        sums = FrequencyAccumulator()
+        for batch, apart in batches:
+            if apart:
+                others = FrequencyAccumulator()
+                feed(others, batch)
+                sums.add_part(others.result())
+            else:
+                feed(sums, batch)
+        assert as_lists(sums.result()) == expected([one for batch, _ in batches for one in batch])
+
+
 @pytest.mark.parametrize("first", [0, 2**20, MAX_ID - 5000])
 def test_ids_crafted_to_share_their_top_bits(first):
     crafted = [{first + i: i % 3 + 1 for i in range(5000)}] * 3

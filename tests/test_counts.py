@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bm25 import Bm25Config, Bm25Encoder, Bm25InputError, TermCounts
+from bm25.counts import TYPE
 from bm25.rows import COLUMNS
 from bm25.terms import TermBlock, TermDictionary
 from tests import reference
@@ -143,18 +144,27 @@ def block_of(*terms):
 def test_terms_are_built_once_and_only_when_asked_for():
     calls = []
 
-    def terms():
+    def terms(among):
         calls.append(1)
-        return TermDictionary.from_blocks(
-            [block_of("a", "b", "c")], among=np.array(sorted([a, c]), np.uint32)
-        )
+        return TermDictionary.from_blocks([block_of("a", "b", "c")], among=among)
 
     a, c = (reference.term_id(term) for term in (b"a", b"c"))
     counts = counts_of([[a, c, c], [a]], terms=terms)
     assert calls == []
     assert dict(counts.terms) == {a: "a", c: "c"}
-    assert counts.terms is counts.terms
+    assert counts.terms is counts.terms is counts.terms_among(np.array([a], np.uint32))
     assert calls == [1]
+
+
+def test_terms_of_distinct_ids_that_are_known():
+    a, c = (reference.term_id(term) for term in (b"a", b"c"))
+    counts = counts_of(
+        [[a, c], [a]], terms=lambda among: TermDictionary.from_arrow(among, pa.array(["x", "y"]))
+    )
+    assert counts.terms_among(np.array(sorted([a, c]), np.uint32)) == dict(
+        zip(sorted([a, c]), "xy", strict=True)
+    )
+    assert counts.terms is counts.terms_among(np.array([], np.uint32))
 
 
 def test_terms_of_an_encoder_are_those_of_the_texts_though_it_learns_more():
@@ -181,3 +191,15 @@ def test_pickling(asked):
     assert dict(again.terms) == dict(counts.terms)
     assert sorted(again.terms.values()) == sorted(["one", "dog", "ä", "ö"])
     assert pickle.loads(pickle.dumps(counts_of([[1]]))).terms is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "frequencies"),
+    [([5, 5], [1, 1]), ([7, 5], [1, 1]), ([5, 2**31 + 1], [1, 1]), ([5], [0])],
+)
+def test_what_no_encoder_makes_is_not_read(ids, frequencies):
+    row = {"term_ids": ids, "frequencies": frequencies, "length": 2}
+    good = {"term_ids": [2**31], "frequencies": [1], "length": 1}
+    with pytest.raises(Bm25InputError, match=r"row 2: term id \d+ with frequency \d: term ids must ascend"):
+        TermCounts.from_arrow(pa.array([good, {"term_ids": [], "frequencies": [], "length": 0}, row], TYPE))
+    assert len(TermCounts.from_arrow(pa.array([good, good], TYPE))) == 2

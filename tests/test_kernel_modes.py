@@ -17,13 +17,14 @@ INSIDE = "BM25_TESTS_REDUCED"
 
 pytestmark = pytest.mark.skipif(INSIDE in os.environ, reason="this is the run inside")
 
-# Small ones of the encoder: everything in them passes through every kernel.
+# Small ones: of the encoder, in which everything passes through every kernel, and of rows of terms.
 SMALL = [
     "tests/test_encoder.py::test_known_vectors",
     "tests/test_encoder.py::test_nasty_texts_against_the_oracle",
     "tests/test_encoder.py::test_null_and_empty_texts",
     "tests/test_encoder.py::test_a_query_alone_equals_queries_together",
     "tests/test_vocabulary.py::test_the_table_and_its_arena_grow_and_lose_nothing",
+    "tests/test_term_rows.py",
 ]
 
 

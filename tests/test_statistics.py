@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bm25 import Bm25Config, Bm25Encoder, CorpusStatistics, SparseVectors, StatisticsStore
-from bm25.errors import Bm25ConfigError, Bm25InputError
+from bm25 import Bm25Config, Bm25Encoder, CorpusStatistics, SparseVectors, StatisticsStore, TermCounts
+from bm25.errors import Bm25ConfigError, Bm25Error, Bm25InputError
 from bm25.statistics import StatisticsBuilder
 from tests import corpora, reference
 from tests.conftest import REDUCED
@@ -281,3 +281,31 @@ def test_real_collections_against_a_recount_of_the_oracle_s_tokens(name, tmp_pat
             assert entry.counts == counted[number]
             assert entry.length == sum(counted[number].values())
         assert store.encoder().config.avg_len == store.epoch.avg_len
+
+
+@pytest.mark.parametrize("term_id", [2**31 + 1, 2**32 - 1])
+def test_what_is_no_term_id_is_not_counted(term_id):
+    one = np.array([5, term_id], np.uint32)
+    counts = TermCounts(np.array([0, 2]), one, np.ones(2, np.uint32), np.array([2], np.uint32))
+    builder = StatisticsBuilder(terms=False)
+    with pytest.raises(Bm25InputError, match=f"{term_id} is no term id: they go from 0 to 2147483648"):
+        builder.add(counts)
+    assert builder.result() == CorpusStatistics.empty()
+
+
+def test_other_things_are_refused():
+    statistics = CorpusStatistics.empty()
+    for call, message in (
+        (lambda: CorpusStatistics.from_counts(["text"]), "expected TermCounts, got list"),
+        (lambda: statistics.apply_idf([1]), "expected SparseVectors, got list"),
+        (lambda: statistics.document_frequency(5), "term_ids must be a sequence of ids"),
+        (lambda: statistics.document_frequency(np.zeros((2, 2), np.uint32)), "term_ids must be a sequence"),
+        (
+            lambda: statistics.document_frequency([-1]),
+            r"integers from 0 to 2147483648, got \[-1\]",
+        ),
+        (lambda: statistics.top(-1), "limit must be an integer of at least 0, got -1"),
+        (lambda: statistics.top(1.5), "limit must be an integer of at least 0, got 1.5"),
+    ):
+        with pytest.raises(Bm25Error, match=message):
+            call()

@@ -65,6 +65,7 @@ class Corpus:
         self._what = what
         self.bytes_read = 0
         self._results: Generator[Any, None, None] | None = None
+        self._empty = False
         self.rows = 0
         self.skipped = 0
 
@@ -86,6 +87,18 @@ class Corpus:
             self.pool.shutdown(cancel_futures=True)
         finally:
             self._first.close()
+
+    def is_empty(self) -> bool:
+        """Return whether no input has a row; JSON lines without one do not tell their columns.
+
+        Where it returns False `map` cannot be called any more.
+        """
+        if self._first.format != "jsonl":
+            return False
+        if any(size(path) != 0 for i, path in enumerate(self._args.input) if i != self._leading):
+            return False
+        self._empty = next(self._batches(self._first), None) is None
+        return self._empty
 
     def map(self, work: Callable[[pa.RecordBatch], Result]) -> Iterator[Result]:
         """Yield what `work` makes of each batch, in order; to be called once.
@@ -110,7 +123,7 @@ class Corpus:
     ) -> Iterator[Result]:
         def tasks() -> Iterator[Callable[[], Result]]:
             rows = 0
-            for batch in self._batches(reader):
+            for batch in () if self._empty else self._batches(reader):
                 yield _task(work, batch, path, rows)
                 rows += batch.num_rows
                 self.rows += batch.num_rows

@@ -142,7 +142,7 @@ def open_documents(
     corpus = Corpus(args, columns.texts, columns=wanted, threads=threads, what=what)
     try:
         with corpus:
-            _require(corpus.schema, columns, args)
+            _require(corpus, columns, args)
             yield corpus
     except Bm25InputError as error:
         if columns.document_id is not None and f"no column {columns.document_id!r}" in str(error):
@@ -160,19 +160,25 @@ def _ways_out(args: argparse.Namespace) -> str:
     )
 
 
-def _require(schema: pa.Schema, columns: Columns, args: argparse.Namespace) -> None:
+def _require(corpus: Corpus, columns: Columns, args: argparse.Namespace) -> None:
     import pyarrow.types as pat
 
     from bm25.files.columns import require_column, require_text_column
 
     where = "standard input" if args.input[0] == "-" else args.input[0]
+    schema = corpus.schema
     for text in columns.texts[1:]:
         require_text_column(text, schema, where)
     named = {columns.document_id: "an id", columns.tenant: "a tenant"}
     for name, what in named.items():
         if name is None:
             continue
-        require_column(name, schema.names, where)
+        try:
+            require_column(name, schema.names, where)
+        except Bm25InputError:
+            if corpus.is_empty():
+                return
+            raise
         kind = schema.field(name).type
         if not (
             pat.is_integer(kind)

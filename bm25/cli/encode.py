@@ -78,7 +78,12 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--compression", metavar="NAME", help="of the output: zstd, lz4, snappy, none, ...")
     add_reading_arguments(parser)
     group = parser.add_argument_group("statistics")
-    group.add_argument("--statistics", metavar="DIR", help="a store of corpus statistics, or a new one")
+    group.add_argument(
+        "--statistics",
+        metavar="DIR",
+        help="weigh with the mean length of this store of corpus statistics; where it is not there, "
+        "count the documents into a new one, and weigh with theirs",
+    )
     add_store_arguments(group)
     add_config_arguments(parser)
     parser.set_defaults(run=run)
@@ -88,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
     """Encode the inputs into the output, and say on stderr what was done."""
     started = time.perf_counter()
     if args.statistics is None:
-        _refuse_store_flags(args, "go with --statistics")
+        _refuse_store_flags(args, "goes with --statistics", "go with --statistics")
         config, notes = config_from_arguments(args), []
         _check_paths(args)
         tally = encode(args, config)
@@ -98,11 +103,11 @@ def run(args: argparse.Namespace) -> None:
 
         _check_paths(args)
         if os.path.lexists(args.statistics):
-            _refuse_store_flags(
-                args,
-                f"are for making a new store, and {args.statistics} is there already: its statistics are "
-                "used as they are, and bm25 stats add adds documents to them",
+            why = (
+                f"for making a new store, and {args.statistics} is there already: its statistics are used as "
+                "they are, and bm25 stats add adds documents to them"
             )
+            _refuse_store_flags(args, f"is {why}", f"are {why}")
             config, notes = fitting.stored_config(args)
             tally = encode(args, config)
         else:
@@ -203,11 +208,12 @@ def _check_paths(args: argparse.Namespace) -> None:
     check_inputs(args.input)
 
 
-def _refuse_store_flags(args: argparse.Namespace, why: str) -> None:
+def _refuse_store_flags(args: argparse.Namespace, one: str, several: str) -> None:
+    """Refuse the flags of a new store, in a sentence that ends in `one` or `several`."""
     names = ("--id-column", "--no-ledger", "--tenant-column", "--tenant", "--max-drift")
     given = [name for name in names if getattr(args, name[2:].replace("-", "_"))]
     if given:
-        raise Bm25ConfigError(f"{', '.join(given)} {why}")
+        raise Bm25ConfigError(f"{', '.join(given)} {one if len(given) == 1 else several}")
 
 
 def output_columns(args: argparse.Namespace, schema: pa.Schema) -> tuple[list[str], pa.Schema]:

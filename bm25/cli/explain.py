@@ -55,7 +55,7 @@ def add_parser(commands: Any) -> None:
     document.add_argument("--document-id", metavar="ID", help="a document of the store's ledger")
     parser.add_argument("--tenant", metavar="NAME", help="idf over this tenant's documents (default: all)")
     parser.add_argument(
-        "--format", choices=("table", "json"), help="default: table on a terminal, json otherwise"
+        "--format", choices=("table", "json"), default="table", help="what to print (default: table)"
     )
     weights = parser.add_argument_group("weights", "in place of the store's")
     weights.add_argument("--k", type=float, metavar="X", help="saturation of the term frequency")
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
         found = store.explain(
             args.query, args.document, document_id=args.document_id, tenant=args.tenant, encoder=encoder
         )
-    if args.format == "table" or (args.format is None and sys.stdout.isatty()):
+    if args.format == "table":
         encoding = sys.stdout.encoding or "utf-8"
         print(str(found).encode(encoding, "backslashreplace").decode(encoding))
         return

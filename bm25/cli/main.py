@@ -96,6 +96,16 @@ def _silence_stdout() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
+    # An abbreviation may mean another flag in the next version, and --tenant is none of --tenants.
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:  # said by the parser of the subcommand, which knows whose --help it is
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"bm25: error: {message}; see {self.prog} --help\n")
 

@@ -52,17 +52,17 @@ def input_format(path: str, given: str | None) -> str | None:
     return _format_of_name(path)
 
 
-def output_format(path: str, given: str | None) -> str:
+def output_format(path: str, given: str | None, allowed: tuple[str, ...] = OUTPUT_FORMATS) -> str:
     """Return the format of an output: `given`, or what its name says; a pipe is an Arrow stream."""
     if given is not None:
-        return _known(given, OUTPUT_FORMATS, "output format")
+        return _known(given, allowed, "output format")
     if path == "-":
         return "arrows"
     name = _format_of_name(path)
-    if name not in OUTPUT_FORMATS:
+    if name not in allowed:
         raise Bm25ConfigError(
-            f"{path}: cannot tell the output format from the name; end it in .parquet, .arrow or .arrows, "
-            f"or give the output format ({', '.join(OUTPUT_FORMATS)})"
+            f"{path}: cannot tell the output format from the name; end it in .{', .'.join(allowed[:-1])} or "
+            f".{allowed[-1]}, or give the output format ({', '.join(allowed)})"
         )
     return name
 

@@ -47,7 +47,7 @@ def accumulate(term_ids, frequencies, start, table, bits, room):
     """Add entries from `start` on to a table.
 
     Args:
-        term_ids, frequencies: uint32, an id at most once a text.
+        term_ids, frequencies: uint32, an id at most once a text, none above 2**31.
         table: what `table_of(bits)` made.
         room: how many new ids may be added.
 

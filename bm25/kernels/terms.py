@@ -13,11 +13,14 @@ import numpy as np
 from bm25.kernels.intrinsics import load64, store64
 from bm25.kernels.jit import helper, kernel
 
-__all__ = ["absent_rows", "find_ids", "fold_rows", "merge_rows", "merged_size", "union_rows"]
+__all__ = [
+    "absent_rows", "find_ids", "find_texts", "fold_rows", "merge_rows", "merged_size", "union_rows",
+]  # fmt: skip
 
 U32 = np.uint32
 U64 = np.uint64
 LOW32 = U64(0xFFFFFFFF)
+SIEVE_BITS = 14
 
 
 @helper
@@ -273,13 +276,44 @@ def find_ids(known, wanted, places):
     found = 0
     low = 0
     size = known.shape[0]
-    for i in range(wanted.shape[0]):
-        low = seek(known, wanted[i], low)
-        if low == size:
-            break
-        while low < size and known[low] == wanted[i]:
-            if found < places.shape[0]:
-                places[found] = low
-            found += 1
-            low += 1
+    i = 0
+    while low < size and i < wanted.shape[0]:
+        term_id = wanted[i]
+        if known[low] < term_id:
+            low = seek(known, term_id, low + 1)
+        elif known[low] > term_id:
+            i = seek(wanted, known[low], i + 1)
+        else:
+            while low < size and known[low] == term_id:
+                if found < places.shape[0]:
+                    places[found] = low
+                found += 1
+                low += 1
+            i += 1
+    return found
+
+
+@kernel
+def find_texts(indptr, term_ids, wanted, rows):
+    """Write which texts have any of some term ids. Returns their number.
+
+    Args:
+        indptr, term_ids: int64 and uint32, of texts in CSR form.
+        wanted: uint32, ascending.
+        rows: int64, out, with room for all texts.
+    """
+    # Nearly all ids are told apart by some of their bits, for which one look into a small table is enough.
+    sieve = np.zeros(1 << SIEVE_BITS, np.bool_)
+    low_bits = U32((1 << SIEVE_BITS) - 1)
+    for term_id in wanted:
+        sieve[term_id & low_bits] = True
+    found = 0
+    for row in range(indptr.shape[0] - 1):
+        for i in range(indptr[row], indptr[row + 1]):
+            if sieve[term_ids[i] & low_bits]:
+                place = seek(wanted, term_ids[i], 0)
+                if place < wanted.shape[0] and wanted[place] == term_ids[i]:
+                    rows[found] = row
+                    found += 1
+                    break
     return found

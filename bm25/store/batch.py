@@ -116,9 +116,12 @@ class WriteBatch:
         """Remove all documents of a tenant.
 
         Raises:
+            Bm25InputError: it is no string; documents without a tenant have no name to be dropped by.
             StoreError: the tenant has no documents.
         """
         self._check_open()
+        if not isinstance(tenant, str):  # None would be the whole corpus
+            raise Bm25InputError(f"tenant must be the name of one, a string, got {tenant!r:.80}")
         self.flush()
         totals = self._snapshot.totals(tenant)
         if not any(totals):
@@ -142,7 +145,8 @@ class WriteBatch:
         """Take the statistics of some documents out.
 
         Raises:
-            Bm25InputError: they are no part of the store: something would be below zero; it names the term.
+            Bm25InputError: they are no part of the store, or of the tenant, or without one of the documents
+                of no tenant: something would be below zero; it names the term.
             StoreError: the store has a ledger, which needs the documents one by one.
         """
         self._change(statistics, tenant, -1)
@@ -209,10 +213,27 @@ class WriteBatch:
             raise Bm25InputError(f"these statistics have no terms; {NEEDS_TERMS}")
         if sign < 0:
             self.flush()
-            for scope in (None, name) if name is not None else (None,):
-                self._so_far(scope) - statistics  # raises where it is no part
+            self._so_far(None) - statistics  # raises where it is no part
+            if name is not None:
+                self._so_far(name) - statistics
+            else:
+                self._check_of_no_tenant(statistics)
         self._sums.change(statistics, name, sign)
         self._counts["added" if sign > 0 else "removed"] += statistics.document_count + statistics.empty_count
+
+    def _check_of_no_tenant(self, statistics: CorpusStatistics) -> None:
+        """Raise where a tenant's documents are among them: the tenant would have more than the corpus."""
+        tenants = self._snapshot.tenants()
+        rest = self._so_far(None)
+        for name in tenants:
+            rest -= self._so_far(name)
+        try:
+            rest - statistics
+        except Bm25InputError as error:
+            some = f"{', '.join(list(tenants)[:10])}{', ...' if len(tenants) > 10 else ''}"
+            raise Bm25InputError(
+                f"{error}, and of no tenant, as none was named; the tenants are {some}"
+            ) from None
 
     def _so_far(self, tenant: str | None) -> CorpusStatistics:
         """Return the statistics of the corpus or of a tenant, with what this batch has written."""

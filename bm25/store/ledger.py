@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bm25.accumulator import distinct_ids
 from bm25.counts import TermCounts
 from bm25.store import documents as docs
 from bm25.store.snapshot import Snapshot, alive_rows
@@ -96,7 +95,7 @@ def _with_terms(counts: TermCounts, snapshot: Snapshot) -> TermCounts:
     if not snapshot.manifest.terms:
         return counts
     arrays = (counts.indptr, counts.term_ids, counts.frequencies, counts.lengths, counts.valid)
-    return TermCounts(*arrays, terms=lambda: snapshot.terms(distinct_ids(counts.term_ids)))
+    return TermCounts(*arrays, terms=snapshot.terms)
 
 
 def _as_dict(counts: TermCounts) -> dict[int, int]:

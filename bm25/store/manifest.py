@@ -186,8 +186,8 @@ def read_manifest(directory: Path) -> Manifest:
             raise StoreDamagedError(_damaged(path, "is missing")) from None
         what = "no such directory" if not directory.exists() else f"no store, it has no {MANIFEST}"
         raise StoreError(
-            f"{directory}: {what}; StatisticsStore.create makes a new one, on the command line "
-            "`bm25 stats build`"
+            f"{directory}: {what}; `bm25 stats build {directory} INPUT...` makes one, in Python "
+            "StatisticsStore.create"
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise StoreDamagedError(_damaged(path, f"is damaged: {error}")) from None

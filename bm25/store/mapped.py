@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from bm25.errors import StoreDamagedError
+from bm25.errors import StoreDamagedError, StoreError
 from bm25.store.manifest import FileInfo
 
 __all__ = ["MappedFile"]
@@ -88,5 +88,5 @@ class MappedFile:
 
     def _usable(self) -> int:
         if self._descriptor is None:
-            raise ValueError(f"{self.path}: the store is closed")
+            raise StoreError(f"{self.path}: the store is closed; open it again")
         return self._descriptor

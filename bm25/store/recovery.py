@@ -62,6 +62,7 @@ def verify(snapshot: Snapshot) -> StoreReport:
             f"{reasons}. {advice({item.kind for item in damage}, has_ledger=manifest.ledger)}"
         )
     files = [info for segment in manifest.segments for info in segment.files.values()]
+    _check_sums(snapshot)
     documents = _recount(snapshot) if manifest.ledger else None
     return StoreReport(len(files), sum(info.bytes for info in files), documents)
 
@@ -137,6 +138,27 @@ def _open_without(
     segments = tuple(_without(info, bad, ledger) for info in manifest.segments)
     manifest = replace(manifest, ledger=ledger, segments=segments)
     return Snapshot(directory, manifest, open_segments(directory, manifest))
+
+
+def _check_sums(snapshot: Snapshot) -> None:
+    """Compare totals with frequencies: the occurrences of all terms are the length of all documents."""
+    tenants = snapshot.tenants()
+    scopes: list[tuple[str | None, Totals]] = [(None, snapshot.manifest.totals), *tenants.items()]
+    for tenant, totals in scopes:
+        frequencies = snapshot.frequencies(tenant)
+        same = int(frequencies.collection.sum()) == totals.total_length
+        if not same or min(totals) < 0 or not _possible(frequencies, totals.document_count):
+            whose = "" if tenant is None else f" of tenant {tenant!r}"
+            raise StoreDamagedError(
+                f"{snapshot.directory}: the statistics{whose} contradict themselves ({totals}), though every "
+                "file is as it was written. Something was subtracted that was not in it: count the corpus "
+                "again"
+            )
+
+
+def _possible(frequencies: Frequencies, documents: int) -> bool:
+    document, collection = frequencies.document, frequencies.collection
+    return bool(((document >= 1) & (document <= documents) & (collection >= document)).all())
 
 
 def _recount(snapshot: Snapshot) -> int:

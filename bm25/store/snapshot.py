@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from functools import cached_property, reduce
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from bm25.accumulator import Frequencies, merge_frequencies
-from bm25.errors import StoreDamagedError
+from bm25.errors import StoreDamagedError, StoreError
 from bm25.rows import as_array
 from bm25.statistics import CorpusStatistics, places_of
 from bm25.store.manifest import Manifest, Totals, read_manifest
@@ -62,6 +63,11 @@ class Snapshot:
                 missing = str(error.filename)
                 if read_manifest(directory) == manifest:
                     break
+            except OSError as error:
+                advice = ""
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    advice = "; allow more open files (ulimit -n), or have fewer segments: compact()"
+                raise StoreError(f"{error.filename}: cannot be opened: {error.strerror}{advice}") from None
         raise StoreDamagedError(
             f"{missing}: is missing. StatisticsStore.recover (`bm25 stats verify --recover`) makes a new "
             "store of what is whole"
@@ -78,11 +84,11 @@ class Snapshot:
         """Return the frequencies of the corpus or of a tenant."""
         return merge_all([segment.frequencies(tenant) for segment in self.segments])
 
-    def statistics(self, tenant: str | None = None) -> CorpusStatistics:
-        """Return the statistics of the corpus or of a tenant."""
+    def statistics(self, tenant: str | None = None, *, terms: bool = True) -> CorpusStatistics:
+        """Return the statistics of the corpus or of a tenant, with the terms or without."""
         frequencies = self.frequencies(tenant)
-        terms = self.terms(frequencies.term_ids) if self.manifest.terms else None
-        return CorpusStatistics(frequencies, **self.totals(tenant)._asdict(), terms=terms)
+        names = self.terms(frequencies.term_ids) if terms and self.manifest.terms else None
+        return CorpusStatistics(frequencies, **self.totals(tenant)._asdict(), terms=names)
 
     def lookup(self, term_ids: Array, tenant: str | None = None) -> tuple[Array, Array]:
         """Return (document frequencies, collection frequencies) of terms (uint32), int64."""

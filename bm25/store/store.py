@@ -32,6 +32,7 @@ from bm25.store.lock import WriterLock
 from bm25.store.manifest import Epoch, Manifest, Totals
 from bm25.store.recovery import StoreReport, recover, verify
 from bm25.store.snapshot import Snapshot
+from bm25.terms import TermDictionary
 
 __all__ = ["StatisticsStore"]
 
@@ -80,9 +81,8 @@ class StatisticsStore:
         Raises:
             StoreError: the directory has files in it, or cannot be made.
         """
+        _check_type(config)
         config = Bm25Config() if config is None else config
-        if not isinstance(config, Bm25Config):
-            raise Bm25ConfigError(f"config must be a Bm25Config, got {type(config).__name__}")
         if terms and not config.has_terms:
             raise Bm25ConfigError(f"tokenizer {config.tokenizer!r} yields no terms, so terms cannot be kept")
         manifest = Manifest(
@@ -121,6 +121,7 @@ class StatisticsStore:
             StoreMismatchError: the configuration yields other term ids; the message shows the difference.
             StoreDamagedError: the manifest was altered, or a file is missing.
         """
+        _check_type(config)
         directory = Path(path)
         snapshot = Snapshot.load(directory)
         return cls(directory, snapshot, snapshot.manifest.check_config(config, directory))
@@ -215,9 +216,18 @@ class StatisticsStore:
         """Return the totals of each tenant, ascending by name."""
         return self._snapshot.tenants()
 
-    def statistics(self, tenant: str | None = None) -> CorpusStatistics:
-        """Return the statistics of the corpus or of a tenant, as a value in memory."""
-        return self._snapshot.statistics(tenant)
+    def statistics(self, tenant: str | None = None, *, terms: bool = True) -> CorpusStatistics:
+        """Return the statistics of the corpus or of a tenant, as a value in memory.
+
+        Args:
+            tenant: its name; the statistics of one that is not known are empty.
+            terms: whether to have the terms too; without them it takes a fraction of the time.
+        """
+        return self._snapshot.statistics(tenant, terms=terms)
+
+    def terms(self, term_ids: Sequence[int] | Array) -> TermDictionary:
+        """Return the terms of ids, so far as the store has them."""
+        return self._snapshot.terms(np.unique(as_ids(term_ids)))
 
     def document_frequency(self, term_ids: Sequence[int] | Array, *, tenant: str | None = None) -> Array:
         """Return how many documents have each of the terms, int64; 0 for an unknown one."""
@@ -290,11 +300,8 @@ class StatisticsStore:
         """
         if not self.epochs or not self.totals.document_count:
             return 1.0, 1.0
-        known = {item.number: item for item in self.epochs}
-        number = self.epochs[-1].number if epoch is None else epoch
-        if number not in known:
-            raise Bm25ConfigError(f"there is no epoch {number!r}; there are {', '.join(map(str, known))}")
-        return score_bounds(known[number].avg_len, self.totals.average_length)
+        item = self.epochs[-1] if epoch is None else self._epoch_of(epoch)
+        return score_bounds(item.avg_len, self.totals.average_length)
 
     def encoder(self, *, threads: int | None = None, **overrides: Any) -> Bm25Encoder:
         """Return an encoder with the avg_len of the current epoch.
@@ -315,37 +322,43 @@ class StatisticsStore:
         return Bm25Encoder(config, threads=threads)
 
     def reweigh(self, **overrides: Any) -> Iterator[tuple[list[str], SparseVectors]]:
-        """Yield (document ids, vectors) of all documents whose vectors are of an older epoch.
+        """Return an iterator of (document ids, vectors) of all documents with vectors of an older epoch.
 
         Weighed from the ledger's counts with the avg_len of the current epoch; texts are not needed. Call
-        `mark_reweighed` when they have been stored.
+        `mark_reweighed` with the number of this epoch when they have been stored.
 
         Args:
             overrides: as for `encoder`.
         """
-        self._needs_ledger()
+        documents = self.documents()
         if self.epoch is None:
-            return
-        encoder = self.encoder(threads=1, **overrides)
-        for batch in self.documents():
-            rows = np.flatnonzero(np.array(batch.epochs) < self.epoch.number)
-            if len(rows):
-                counts = docs.select(batch.counts, rows)
-                yield [batch.document_ids[i] for i in rows.tolist()], encoder.weigh(counts)
+            return iter(())
+        # Of now: a commit in the meantime may begin another epoch, which is not the encoder's.
+        return _reweighed(documents, self.encoder(threads=1, **overrides), self.epoch.number)
 
-    def mark_reweighed(self) -> None:
-        """Note that all documents have vectors of the epoch which this store shows.
+    def mark_reweighed(self, epoch: int) -> None:
+        """Note that all documents added up to now have vectors of an epoch, or of a later one.
 
-        It is a commit. Documents that were added since are not concerned.
+        It is a commit.
+
+        Args:
+            epoch: the number of the epoch that was current when `reweigh` was called. A later one may have
+                begun since.
+
+        Raises:
+            Bm25ConfigError: there is no such epoch.
         """
-        if self.epoch is None:
-            return
-        number = self.epoch.number
+        self._epoch_of(epoch)
         with self._transaction(0.0) as transaction:
-            totals = transaction.snapshot.manifest.totals
-            transaction.commit(totals, least_epoch=max(number, transaction.snapshot.manifest.least_epoch))
+            manifest = transaction.snapshot.manifest
+            transaction.commit(manifest.totals, least_epoch=max(epoch, manifest.least_epoch))
 
-    # Scores
+    def _epoch_of(self, number: int) -> Epoch:
+        for epoch in self.epochs:
+            if epoch.number == number:
+                return epoch
+        known = ", ".join(str(epoch.number) for epoch in self.epochs) or "none yet"
+        raise Bm25ConfigError(f"there is no epoch {number!r}; there are {known}")
 
     def explain(
         self,
@@ -466,6 +479,23 @@ class StatisticsStore:
     def _needs_ledger(self) -> None:
         if not self.has_ledger:
             raise StoreError(f"{self.path}: has no ledger, so it does not know its documents one by one")
+
+
+def _reweighed(
+    documents: Iterator[LedgerBatch], encoder: Bm25Encoder, epoch: int
+) -> Iterator[tuple[list[str], SparseVectors]]:
+    for batch in documents:
+        rows = np.flatnonzero(np.array(batch.epochs) < epoch)
+        if len(rows):
+            counts = docs.select(batch.counts, rows)
+            yield [batch.document_ids[i] for i in rows.tolist()], encoder.weigh(counts)
+
+
+def _check_type(config: object) -> None:
+    if config is not None and not isinstance(config, Bm25Config):
+        raise Bm25ConfigError(
+            f"config must be a Bm25Config, got {type(config).__name__}; for a dict use Bm25Config.from_dict"
+        )
 
 
 def _check_new(directory: Path) -> None:

@@ -69,7 +69,7 @@ def test_many_conflicts_are_counted(build, tmp_path, call):
     rows = [{"id": i, "owner": "", "text": "a fox"} for i in range(20)]
     one, other = build("one", rows), build("other", [{**row, "text": "a dog"} for row in rows])
     done = call("stats", "merge", one, other, "-o", tmp_path / "all")
-    assert "and others, about 20 in all," in done.err
+    assert "and others, about 20 in all;" in done.err
 
 
 def test_without_a_ledger_statistics_add_up(build, tmp_path, call):

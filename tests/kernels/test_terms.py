@@ -2,7 +2,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bm25.kernels.terms import absent_rows, find_ids, fold_rows, merge_rows, merged_size, union_rows
+from bm25.kernels.terms import (
+    SIEVE_BITS,
+    absent_rows,
+    find_ids,
+    find_texts,
+    fold_rows,
+    merge_rows,
+    merged_size,
+    union_rows,
+)
 from tests.kernels.helpers import call, read_only
 from tests.strategies import LENGTHS, examples
 
@@ -137,3 +146,17 @@ def test_finding_few_among_many_and_many_among_few():
         assert places[:found].tolist() == [number // 3 for number in few if number % 3 == 0]
         found = call(find_ids, np.array(few, np.uint32), many, places)
         assert places[:found].tolist() == [i for i, number in enumerate(few) if number % 3 == 0]
+
+
+# Ids that differ in their high bits only, too.
+alike = st.integers(0, 12) | st.integers(0, 3).map(lambda high: (high << SIEVE_BITS) + 7) | st.just(2**32 - 1)
+
+
+@given(st.lists(st.sets(alike, max_size=6).map(sorted), max_size=8), st.sets(alike, max_size=4).map(sorted))
+@examples(300)
+def test_finding_the_texts_that_have_any_of_some_ids(texts, wanted):
+    indptr = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    term_ids = np.array([term_id for text in texts for term_id in text], np.uint32)
+    rows = np.full(len(texts), -1, np.int64)
+    found = call(find_texts, indptr, term_ids, np.array(wanted, np.uint32), rows)
+    assert rows[:found].tolist() == [i for i, text in enumerate(texts) if set(text) & set(wanted)]

@@ -322,7 +322,7 @@ def test_another_reader_sees_the_same(tmp_path, fields, seed):
             with store.write() as batch:
                 batch.drop_tenant(randomness.choice(sorted(store.tenants())))
         if commit % 5 == 4:
-            store.mark_reweighed()
+            store.mark_reweighed(store.epoch.number)
         if commit % 2:
             most = max(most, len(assert_agree(store).segments))
     assert most > 3

@@ -187,7 +187,7 @@ class WithLedger(Machine):
         }
         found = [key for keys, vectors in self.store.reweigh() for key in keys]
         assert sorted(found) == sorted(wanted)
-        self.store.mark_reweighed()
+        self.store.mark_reweighed(self.store.epoch.number)
         self.model.least_epoch = self.model.epoch
         assert not list(self.store.reweigh())
 

@@ -267,6 +267,29 @@ def test_the_first_commit_fits_and_drift_begins_a_new_epoch(tmp_path, encoder):
         store.score_bounds(3)
 
 
+def test_only_an_epoch_that_there_is_can_be_marked(store, encoder):
+    with pytest.raises(Bm25ConfigError, match=r"there is no epoch 1; there are none yet"):
+        store.mark_reweighed(1)
+    put(store, encoder, {1: "cat"})
+    with pytest.raises(Bm25ConfigError, match="there is no epoch 2; there are 1"):
+        store.mark_reweighed(2)
+
+
+def test_a_closed_store_says_so(store, encoder):
+    put(store, encoder, {1: "cat"})
+    with StatisticsStore.open(store.path) as closed:
+        pass
+    with pytest.raises(StoreError, match="the store is closed; open it again"):
+        closed.statistics()
+    assert closed.totals.document_count == 1
+
+
+def test_options_are_a_configuration(store, tmp_path):
+    for call in (StatisticsStore.open, StatisticsStore.create):
+        with pytest.raises(Bm25ConfigError, match=r"got dict; for a dict use"):
+            call(tmp_path / "other", {"k": 1})
+
+
 def test_an_epoch_can_be_asked_for(store, encoder):
     put(store, encoder, {1: "cat dog", 2: "cat dog"})
     with store.write() as batch:
@@ -289,11 +312,25 @@ def test_reweighing_needs_no_texts(tmp_path, encoder):
     for row, document_id in enumerate(texts):
         for mine, wanted in zip(vectors[str(document_id)], expected[row], strict=True):
             assert np.array_equal(mine, wanted)
-    store.mark_reweighed()
+    store.mark_reweighed(2)
     assert list(store.reweigh()) == []
     assert store.document(1).epoch == 2
     # The same content again is the same document, whatever the epoch.
     assert put(store, encoder, {1: "cat dog"}) == WriteSummary(unchanged=1)
+
+
+def test_a_commit_while_reweighing_changes_nothing(tmp_path, encoder):
+    store = StatisticsStore.create(tmp_path / "store", max_drift=0.01)
+    put(store, encoder, {1: "cat"})
+    with store.write() as batch:
+        batch.start_epoch()
+    put(store, encoder, {2: "dog"})  # of epoch 2, the one that is weighed for
+    vectors = store.reweigh()
+    found = next(vectors)[0]
+    put(store, encoder, {3: "dog " * 40})
+    assert store.epoch.number == 3
+    found += [key for keys, _ in vectors for key in keys]
+    assert found == ["1"]
 
 
 # Tenants
@@ -329,6 +366,14 @@ def test_a_tenant_without_documents_cannot_be_dropped(store, encoder):
     put(store, encoder, {1: "cat"}, tenant="a")
     with pytest.raises(StoreError, match="tenant 'b' has no documents"), store.write() as batch:
         batch.drop_tenant("b")
+
+
+@pytest.mark.parametrize("tenant", [None, 7, ["a"]])
+def test_only_a_name_can_be_dropped(store, encoder, tenant):
+    put(store, encoder, {1: "cat", 2: "dog"}, tenant=["a", None])
+    with pytest.raises(Bm25InputError, match="tenant must be the name of one"), store.write() as batch:
+        batch.drop_tenant(tenant)
+    assert store.totals == Totals(2, 0, 2)
 
 
 @pytest.mark.parametrize(
@@ -410,6 +455,20 @@ def test_without_a_ledger_statistics_add_up(tmp_path, encoder):
             ask()
     with pytest.raises(StoreError, match="has no ledger, so it cannot remove"), store.write() as batch:
         batch.remove([1])
+
+
+def test_documents_of_a_tenant_are_subtracted_with_its_name(tmp_path, encoder):
+    store = StatisticsStore.create(tmp_path / "store", ledger=False)
+    one, other = (CorpusStatistics.from_counts(encoder.count_documents([text])) for text in ("cat", "dog"))
+    with store.write() as batch:
+        batch.add_statistics(one, tenant="a")
+        batch.add_statistics(other)
+    with pytest.raises(Bm25InputError, match=r"none was named; the tenants are a$"), store.write() as batch:
+        batch.subtract_statistics(one)
+    with store.write() as batch:
+        batch.subtract_statistics(other)
+        batch.drop_tenant("a")
+    assert store.statistics() == CorpusStatistics.empty()
 
 
 def test_with_a_ledger_statistics_are_refused(store, encoder):

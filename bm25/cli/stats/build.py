@@ -63,6 +63,9 @@ examples:
 A new id adds a document, a known one replaces it, and the same content again changes nothing. In a
 store without a ledger every row is a new document.
 
+A document that is replaced gets the tenant that comes with it. So a store that has tenants needs to be
+told whose the documents are: --tenant-column, --tenant, or --no-tenant for nobody's.
+
 The options are the store's. Model flags are not needed; those given must agree with it. All of it is
 added in one commit, or nothing.
 
@@ -108,6 +111,11 @@ def add_parsers(commands: Any) -> None:
         "--id-column", metavar="NAME", help="column of ids; a store with a ledger needs it (default: id)"
     )
     add_tenant_arguments(parser)
+    parser.add_argument(
+        "--no-tenant",
+        action="store_true",
+        help="the documents have no tenant, in a store that has tenants; known ones are taken out of theirs",
+    )
     add_wait_argument(parser)
     add_reading_arguments(parser)
     add_output_argument(parser, reads=True)
@@ -157,6 +165,7 @@ def add(args: argparse.Namespace) -> None:
     with open_store(args) as store:
         _require_agreement(args, store)
         columns = columns_from_arguments(args, text_columns(args, store), ledger=store.has_ledger)
+        _require_tenant(args, store)
         epoch = store.epoch
         values = _count(args, store, columns, args.wait)
         lines = [
@@ -171,6 +180,23 @@ def add(args: argparse.Namespace) -> None:
                 "the right ones"
             )
     print_result(args, lines, values)
+
+
+def _require_tenant(args: argparse.Namespace, store: StatisticsStore) -> None:
+    """Refuse documents that nobody is named for where others have tenants: they would leave theirs."""
+    named = args.tenant is not None or args.tenant_column is not None
+    if args.no_tenant and named:
+        raise Bm25ConfigError("--no-tenant excludes --tenant and --tenant-column")
+    if named or args.no_tenant:
+        return
+    tenants = list(store.tenants())
+    if tenants:
+        some = ", ".join(map(repr, tenants[:3])) + (", ..." if len(tenants) > 3 else "")
+        raise Bm25ConfigError(
+            f"{store.path}: has tenants ({some}): say whose the documents are, with --tenant-column NAME or "
+            "--tenant NAME, or --no-tenant if nobody's; documents that are there already would be taken out "
+            "of their tenants"
+        )
 
 
 def _require_agreement(args: argparse.Namespace, store: StatisticsStore) -> None:

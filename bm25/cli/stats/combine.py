@@ -22,11 +22,9 @@ from bm25.cli.stats.common import (
 from bm25.errors import Bm25ConfigError, Bm25InputError, StoreError, StoreMismatchError
 
 if TYPE_CHECKING:
-    from bm25.counts import TermCounts
     from bm25.statistics import CorpusStatistics
     from bm25.store import StatisticsStore
     from bm25.store.batch import WriteBatch
-    from bm25.terms import TermDictionary
 
 __all__ = ["add_parsers"]
 
@@ -181,7 +179,7 @@ def _require_no_conflict(stores: list[StatisticsStore]) -> None:
             if len(found) == _SHOWN:
                 break
         if found:
-            more = f" and others, about {len(keys):,} in all," if len(keys) > len(found) else ""
+            more = f" and others, about {len(keys):,} in all" if len(keys) > len(found) else ""
             raise Bm25InputError(
                 f"ids with other content, or of another tenant, in two stores: {', '.join(found)}{more}; "
                 "--on-conflict last takes what the store named last has, first that of the first"
@@ -190,27 +188,9 @@ def _require_no_conflict(stores: list[StatisticsStore]) -> None:
 
 
 def _add_documents(batch: WriteBatch, store: StatisticsStore) -> None:
-    from bm25.counts import TermCounts
-
-    terms = store.statistics().terms if store.has_terms else None
-
-    def with_terms(counts: TermCounts) -> TermCounts:
-        if terms is None:
-            return counts
-        return TermCounts(
-            counts.indptr, counts.term_ids, counts.frequencies, counts.lengths, terms=_of(counts, terms)
-        )
-
     for part in store.documents():
-        counts = {name: with_terms(one) for name, one in part.fields.items()} or with_terms(part.counts)
-        batch.add(part.document_ids, counts, tenant=part.tenants)
+        batch.add(part.document_ids, part.fields or part.counts, tenant=part.tenants)
     batch.flush()  # so that what later stores share with it is counted
-
-
-def _of(counts: TermCounts, terms: TermDictionary) -> TermDictionary:
-    import numpy as np
-
-    return terms.lookup(np.unique(counts.term_ids))
 
 
 def _by_tenant(store: StatisticsStore) -> Iterator[tuple[str | None, CorpusStatistics]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING, Any
 
 from bm25.cli.options import add_plugins_argument, import_plugins
@@ -57,11 +58,21 @@ def add_wait_argument(parser: argparse.ArgumentParser) -> None:
     """Add the flag that says how long to wait for another writer."""
     parser.add_argument(
         "--wait",
-        type=float,
+        type=_seconds,
         default=0.0,
         metavar="SECONDS",
         help="how long to wait for another process that writes to the store (default: not at all)",
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, 0 or more, got {text!r}")
+    return value
 
 
 def open_store(args: argparse.Namespace, path: str | None = None) -> StatisticsStore:

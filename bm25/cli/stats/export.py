@@ -68,15 +68,18 @@ def add_parsers(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Write the file."""
-    csv = args.output_format == "csv" or (args.output_format is None and args.output.lower().endswith(".csv"))
+    from bm25.files.formats import OUTPUT_FORMATS, output_format
+
+    csv = output_format(args.output, args.output_format, (*OUTPUT_FORMATS, "csv")) == "csv"
     if args.what != "frequencies" and (args.tenant is not None or args.idf is not None):
         raise Bm25ConfigError("--tenant and --idf go with --what frequencies")
     if csv and args.what == "documents":
         raise Bm25ConfigError(
             "documents hold lists of terms, which CSV has no place for: use .parquet or .arrow"
         )
-    if csv and args.compression is not None:
-        raise Bm25ConfigError("--compression does not go with CSV; pipe it: -o - --output-format csv | gzip")
+    compressed = args.output_format is None and not args.output.lower().endswith(".csv")  # .csv.gz
+    if csv and (compressed or args.compression is not None):
+        raise Bm25ConfigError("CSV is written uncompressed; pipe it: -o - --output-format csv | gzip")
     if args.output == "-" and not csv and sys.stdout.isatty():
         raise Bm25ConfigError(
             "-o - writes binary data, and standard output is a terminal; pipe it, or name a file"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from bm25.cli.options import count, positive
+from bm25.cli.options import positive
 from bm25.cli.stats.common import add_output_argument, add_store, command, open_store, print_json
 from bm25.cli.tables import print_table, printable
 from bm25.errors import Bm25ConfigError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_parsers"]
 
+# Those of `bm25.statistics`, whose import would make --help slow.
 ORDERS = ("document_frequency", "collection_frequency")
 
 _TOP = """\
@@ -73,7 +74,7 @@ def add_parsers(commands: Any) -> None:
     add_store(parser)
     parser.add_argument("word", nargs="*", metavar="WORD", help="what to look up")
     parser.add_argument(
-        "--id", type=count, action="append", default=[], metavar="N", help="a term id; may be repeated"
+        "--id", type=_term_id, action="append", default=[], metavar="N", help="a term id; may be repeated"
     )
     parser.add_argument("--tenant", metavar="NAME", help="count the documents of one tenant only")
     parser.add_argument(
@@ -83,6 +84,18 @@ def add_parsers(commands: Any) -> None:
         help="qdrant (default), lucene, robertson, atire, bm25+ or bm25l",
     )
     add_output_argument(parser)
+
+
+def _term_id(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 1 << 32:
+        raise argparse.ArgumentTypeError(
+            f"a term id is an integer from 0 to {(1 << 32) - 1}, as bm25 stats top lists them, got {text!r}"
+        )
+    return value
 
 
 def top(args: argparse.Namespace) -> None:
