@@ -102,7 +102,8 @@ def columns_from_arguments(args: argparse.Namespace, texts: Sequence[str], *, le
     if args.tenant is not None and args.tenant_column is not None:
         raise Bm25ConfigError("--tenant and --tenant-column exclude each other")
     if args.tenant == "":
-        raise Bm25ConfigError("--tenant is empty; leave it out for documents without a tenant")
+        instead = "give --no-tenant" if hasattr(args, "no_tenant") else "leave it out"
+        raise Bm25ConfigError(f"--tenant is empty; {instead} for documents without a tenant")
     if not ledger and args.id_column is not None:
         raise Bm25ConfigError("without a ledger no ids are kept: leave --id-column out")
     document_id = (args.id_column or ID_COLUMN) if ledger else None

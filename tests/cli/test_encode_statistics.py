@@ -228,9 +228,10 @@ def test_unusable_options(source, tmp_path, call):
         (["--statistics", store, "--language", "german"], 1, 'language "english" there, "german" here'),
         (["--statistics", store, "--avg-len", "7"], 2, "--avg-len and --statistics exclude each other"),
         (["--statistics", tmp_path / "t", "--avg-len", "7"], 2, "--avg-len goes with no store"),
-        (["--statistics", store, "--id-column", "id"], 2, "--id-column are for making a new store, and"),
+        (["--statistics", store, "--id-column", "id"], 2, "--id-column is for making a new store, and"),
         (["--statistics", store, "--no-ledger"], 2, "bm25 stats add adds documents"),
-        (["--id-column", "id"], 2, "--id-column go with --statistics"),
+        (["--id-column", "id"], 2, "--id-column goes with --statistics"),
+        (["--no-ledger", "--tenant", "a"], 2, "--no-ledger, --tenant go with --statistics"),
         (["--statistics", source], 1, "is a file; a store is a directory"),
         (["--statistics", tmp_path], 1, "no store, it has no manifest.json"),
         (["--statistics", tmp_path / "no" / "t"], 1, "no such directory"),
@@ -261,11 +262,26 @@ def test_no_documents_have_no_mean_length(tmp_path, call):
     done = call("encode", source, "--statistics", tmp_path / "s", "-o", tmp_path / "o.arrow")
     assert done.code == 0, done.err
     assert vectors_in(tmp_path / "o.arrow").to_pylist() == [{"indices": [], "values": []}, None]
-    (tmp_path / "empty.jsonl").touch()
-    done = call(
-        "encode", tmp_path / "empty.jsonl", "--statistics", tmp_path / "t", "-o", tmp_path / "o.arrow"
-    )
-    assert (done.code, "no column 'id'" in done.err) == (1, True), done.err
+
+
+@pytest.mark.parametrize(("content", "shards"), [("", 1), ("", 2), ("\n \n", 1)])
+def test_an_empty_corpus_is_one_as_for_build(tmp_path, call, content, shards):
+    empty, out = tmp_path / "empty.jsonl", tmp_path / "o.arrow"
+    empty.write_text(content)
+    flags = ["--tenant-column", "owner"]
+    done = call("encode", *[empty] * shards, "--statistics", tmp_path / "s", "-o", out, *flags)
+    assert done.code == 0, done.err
+    assert feather.read_table(str(out)).num_rows == 0
+    assert call("stats", "build", tmp_path / "t", *[empty] * shards, *flags).code == 0
+    assert statistics_in(tmp_path / "s") == statistics_in(tmp_path / "t") == statistics_of([])
+
+
+def test_only_an_empty_corpus_needs_no_ids(tmp_path, call):
+    source = write_jsonl(tmp_path / "in.jsonl", [{"text": "a fox"}])
+    (tmp_path / "blank.jsonl").write_text("\n")
+    for inputs in ([source], [tmp_path / "blank.jsonl", source]):
+        done = call("encode", *inputs, "--statistics", tmp_path / "s", "-o", tmp_path / "o.arrow")
+        assert (done.code, "no column 'id'" in done.err) == (1, True), done.err
 
 
 def test_a_broken_line_leaves_neither_store_nor_output(tmp_path, call):

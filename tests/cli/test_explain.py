@@ -31,16 +31,17 @@ def explained(path, capsys):
     """A function that returns the JSON of `bm25 explain`, and the store's own explanation by name."""
 
     def call(query, *arguments):
-        assert main(["explain", query, "--statistics", str(path), *arguments]) == 0
+        assert main(["explain", query, "--statistics", str(path), "--format", "json", *arguments]) == 0
         return json.loads(capsys.readouterr().out)
 
     return call
 
 
 def test_a_table(path, capsys):
-    arguments = ["--statistics", str(path), "--document-id", "2", "--format", "table"]
-    assert main(["explain", "lazy dogs, dogs", *arguments]) == 0
-    assert capsys.readouterr().out == TABLE
+    arguments = ["--statistics", str(path), "--document-id", "2"]
+    for flags in ([], ["--format", "table"]):
+        assert main(["explain", "lazy dogs, dogs", *arguments, *flags]) == 0
+        assert capsys.readouterr().out == TABLE
 
 
 def test_documents_by_id_and_by_text(explained, path):

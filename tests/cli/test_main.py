@@ -12,7 +12,8 @@ HEAVY = ("numpy", "numba", "pyarrow", "qdrant_client", "qdrant_edge", "scipy", "
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["encode", "--help"], ["demo", "-h"], ["--version"], ["encode"]]
+    "arguments",
+    [["--help"], ["encode", "--help"], ["demo", "-h"], ["stats", "top", "--help"], ["--version"], ["encode"]],
 )
 def test_help_and_usage_errors_load_nothing_heavy(arguments):
     code = f"""
@@ -25,7 +26,7 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["encode", "query", "verify", "demo", "warmup"])
+@pytest.mark.parametrize("command", ["encode", "query", "verify", "explain", "evaluate", "demo", "warmup"])
 def test_help_has_examples(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"examples:\n  bm25 {command}" in capsys.readouterr().out
@@ -42,6 +43,8 @@ def test_help_says_what_the_default_preset_is(capsys):
         ([], "required: COMMAND; see bm25 --help"),
         (["encod"], "invalid choice: 'encod'"),
         (["encode", "x.txt"], "required: -o/--output; see bm25 encode --help"),
+        (["encode", "x.txt", "--out", "x.arrow"], "required: -o/--output; see bm25 encode --help"),
+        (["stats", "show", "x", "--tenant", "a"], "arguments: --tenant a; see bm25 stats show --help"),
         (["query", "--k", "x", "text"], "argument --k: invalid float value: 'x'"),
         (["query", "--b", "7", "text"], "b must be in [0.0, 1.0], got 7.0"),
         (["query", "--language", "germn", "text"], "did you mean 'german'?"),

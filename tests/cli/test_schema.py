@@ -25,4 +25,4 @@ def test_help_says_what_it_is_for():
 def test_it_takes_no_arguments():
     done = run("schema", "x", text=True)
     assert done.returncode == 2
-    assert done.stderr == "bm25: error: unrecognized arguments: x; see bm25 --help\n"
+    assert done.stderr == "bm25: error: unrecognized arguments: x; see bm25 schema --help\n"

@@ -289,6 +289,39 @@ def test_add_replaces_and_reports(built, tmp_path, call):
     assert done.out.startswith("added 0, replaced 3, unchanged 0\n")
 
 
+def test_add_asks_whose_the_documents_are_where_there_are_tenants(source, tmp_path, call):
+    for name, ledger in (("s", []), ("t", ["--no-ledger"])):
+        path = tmp_path / name
+        call("stats", "build", path, source, "--tenant-column", "owner", *ledger)
+        done = call("stats", "add", path, source)
+        assert (done.code, "has tenants ('acme', 'bolt'): say whose the documents are" in done.err) == (
+            2,
+            True,
+        )
+        assert "--tenant-column NAME or --tenant NAME, or --no-tenant" in done.err
+        for flags in (["--tenant", "acme"], ["--tenant-column", "owner"]):
+            done = call("stats", "add", path, source, "--no-tenant", *flags)
+            assert (done.code, "--no-tenant excludes" in done.err) == (2, True)
+        done = call("stats", "add", path, source, "--tenant", "")
+        assert (done.code, "--tenant is empty; give --no-tenant" in done.err) == (2, True)
+        with StatisticsStore.open(path) as store:
+            assert store.sequence == 1
+    done = call("stats", "add", tmp_path / "s", source, "--tenant-column", "owner")
+    assert done.out.startswith("added 0, replaced 0, unchanged 5\n")
+    done = call("stats", "add", tmp_path / "s", source, "--no-tenant")
+    assert done.out.startswith("added 0, replaced 4, unchanged 1\n")
+    with StatisticsStore.open(tmp_path / "s") as store:
+        assert store.tenants() == {}
+    assert call("stats", "add", tmp_path / "s", source).code == 0  # nobody is left to be taken out
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "x"])
+def test_wait_is_a_number_of_seconds(built, call, seconds):
+    done = call("stats", "remove", built, "--id", 1, f"--wait={seconds}")
+    assert (done.code, "argument --wait: must be a number of seconds, 0 or more" in done.err) == (2, True)
+    assert call("stats", "remove", built, "--id", 1, "--wait", "0.5").code == 0
+
+
 def test_add_takes_the_options_of_the_store(source, tmp_path, call):
     call("stats", "build", tmp_path / "s", source, "--language", "german", "--k", "1")
     more = write_jsonl(tmp_path / "more.jsonl", [{"id": 9, "text": "Die Häuser und das Haus"}])
@@ -316,7 +349,7 @@ def test_add_without_a_ledger(source, tmp_path, call):
 def test_add_needs_a_store_and_ids(built, tmp_path, call):
     source = write_jsonl(tmp_path / "more.jsonl", [{"text": "a"}])
     done = call("stats", "add", tmp_path / "none", source)
-    assert (done.code, "no such directory" in done.err, "bm25 stats build" in done.err) == (1, True, True)
+    assert (done.code, f"no such directory; `bm25 stats build {tmp_path}/none INPUT" in done.err) == (1, True)
     done = call("stats", "add", built, source)
     assert (done.code, "name the column with --id-column" in done.err) == (1, True)
     assert "--no-ledger" not in done.err

@@ -96,6 +96,7 @@ def test_fields_are_kept(tmp_path, call):
         assert store.fields == ("title", "body")
         assert store.document(3) == whole.document(3)
         assert store.statistics() == whole.statistics()
+        assert store.statistics().terms == whole.statistics().terms
     StatisticsStore.create(tmp_path / "plain", Bm25Config.tuned()).close()
     done = call("stats", "merge", tmp_path / "one", tmp_path / "plain", "-o", tmp_path / "no")
     assert (done.code, "counts the fields of none" in done.err) == (1, True)

@@ -35,3 +35,5 @@ def test_of_a_tenant_and_of_equal_stores(stores, call):
     assert (values["new_terms"], values["lost_terms"]) == (1, 0)
     values = call("stats", "diff", stores[0], stores[0], "--format", "json").json
     assert (values["new_terms"], values["lost_terms"], values["largest"]) == (0, 0, [])
+    done = call("stats", "diff", *stores, "--tenant", "acne")
+    assert (done.code, "no tenant 'acne' (did you mean 'acme'?)" in done.err) == (2, True)

@@ -82,9 +82,16 @@ def test_terms_that_share_an_id(tmp_path, call):
 def test_unusable_options(built, tmp_path, call):
     names = left_in(tmp_path)
     for flags, code, message in (
-        (["-o", tmp_path / "x.txt"], 2, "cannot tell the output format"),
+        (
+            ["-o", tmp_path / "x.txt"],
+            2,
+            "in .parquet, .arrow, .arrows or .csv, or give the output format (parquet, ",
+        ),
+        (["-o", tmp_path / "x.csv.gz"], 2, "x.csv.gz: CSV is written uncompressed; pipe it"),
+        (["-o", "-", "--output-format", "foo"], 2, "allowed: parquet, arrow, arrows, csv"),
+        (["-o", tmp_path / "x.csv", "--tenant", "acne"], 2, "no tenant 'acne' (did you mean 'acme'?)"),
         (["-o", tmp_path / "x.csv", "--what", "documents"], 2, "which CSV has no place for"),
-        (["-o", tmp_path / "x.csv", "--compression", "zstd"], 2, "does not go with CSV"),
+        (["-o", tmp_path / "x.csv", "--compression", "zstd"], 2, "CSV is written uncompressed"),
         (["-o", tmp_path / "x.arrow", "--what", "terms", "--idf", "qdrant"], 2, "go with --what frequencies"),
         (["-o", tmp_path / "x.arrow", "--idf", "okapi"], 2, "unknown idf formula"),
         (["-o", tmp_path / "no" / "x.csv"], 1, "cannot be written"),

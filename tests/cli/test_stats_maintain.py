@@ -36,7 +36,14 @@ def flip(path):
 
 
 def test_compact(built, tmp_path, call):
-    call("stats", "add", built, write_jsonl(tmp_path / "more.jsonl", [{"id": 9, "text": "a cat"}]))
+    call(
+        "stats",
+        "add",
+        built,
+        write_jsonl(tmp_path / "more.jsonl", [{"id": 9, "text": "a cat"}]),
+        "--tenant",
+        "acme",
+    )
     before = statistics_in(built)
     values = call("stats", "compact", built, "--format", "json").json
     assert (values["before"]["segments"], values["after"]["segments"]) == (2, 1)

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from bm25 import Bm25Config
+from bm25 import Bm25Config, statistics
+from bm25.cli.stats import terms
 from tests.cli.stores import ROWS, caller, statistics_in, statistics_of, write_jsonl
 from tests.test_encoder import colliding
 
@@ -47,7 +48,7 @@ def test_top_is_that_of_the_library(built, call):
 
 def test_words_are_analyzed_as_queries(built, call):
     found = rows_of(call("stats", "term", built, "Foxes", "lazy dogs", "the", "zebra", "--format", "json"))
-    statistics = statistics_in(built)
+    library = statistics_in(built)
     assert [item["word"] for item in found] == ["Foxes", "lazy dogs", "the", "zebra"]
     [fox], [lazi, dog], nothing, [zebra] = (item["terms"] for item in found)
     assert fox == {
@@ -55,7 +56,7 @@ def test_words_are_analyzed_as_queries(built, call):
         "term_id": 1621867415,
         "document_frequency": 3,
         "collection_frequency": 3,
-        "idf": statistics.idf([1621867415])[0],
+        "idf": library.idf([1621867415])[0],
         "stored_term": "fox",
     }
     assert (lazi["term"], dog["term"], dog["collection_frequency"]) == ("lazi", "dog", 3)
@@ -94,8 +95,15 @@ def test_unusable_options(built, call):
     assert (done.code, "unknown idf formula 'okapi'" in done.err) == (2, True)
     for command in (["top"], ["term", "fox"]):
         done = call("stats", command[0], built, *command[1:], "--tenant", "acne")
-        assert (done.code, "has no tenant 'acne' (did you mean 'acme'?)" in done.err) == (2, True), done.err
+        assert (done.code, "no tenant 'acne' (did you mean 'acme'?)" in done.err) == (2, True), done.err
     assert call("stats", "top", built, "-n", 0).code == 2
+    for value in ("99999999999", "-1", "fox"):
+        done = call("stats", "term", built, f"--id={value}")
+        assert (done.code, "a term id is an integer from 0 to 4294967295" in done.err) == (2, True), done.err
+
+
+def test_the_orders_are_those_of_the_library():
+    assert terms.ORDERS == statistics.ORDERS
 
 
 def test_terms_of_a_store_with_plug_ins(tmp_path, call, monkeypatch):

@@ -35,9 +35,9 @@ def frequencies_encoder(config: Bm25Config = PLAIN) -> Any:
 
 
 @cache
-def frequencies(text: str) -> Mapping[int, int]:
+def frequencies(text: str, config: Bm25Config = PLAIN) -> Mapping[int, int]:
     """Term id -> frequency in one text, as the oracle has them."""
-    vector = frequencies_encoder().embed_document(text)
+    vector = frequencies_encoder(config).embed_document(text)
     return {term: int(value) for term, value in zip(vector.indices, vector.values, strict=True)}
 
 
@@ -45,9 +45,9 @@ def fields_of(document: Document) -> tuple[str, ...]:
     return document.text if isinstance(document.text, tuple) else (document.text,)
 
 
-def counter(document: Document) -> Counter[int]:
+def counter(document: Document, config: Bm25Config = PLAIN) -> Counter[int]:
     """Term id -> frequency in all fields of a document."""
-    return sum((Counter(frequencies(text)) for text in fields_of(document)), Counter())
+    return sum((Counter(frequencies(text, config)) for text in fields_of(document)), Counter())
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,15 @@ def assert_statistics(statistics: CorpusStatistics, expected: Recount) -> None:
 class Model:
     """Documents by id, and the epochs; `epochs` are (number, mean, sequence)."""
 
-    def __init__(self, max_drift: float = 0.05) -> None:
+    def __init__(self, max_drift: float = 0.05, config: Bm25Config = PLAIN) -> None:
         self.documents: dict[str, Document] = {}
         self.epochs: list[tuple[int, float, int]] = []
         self.least_epoch = 1
         self.max_drift = max_drift
+        self.config = config
 
     def copy(self) -> Model:
-        other = Model(self.max_drift)
+        other = Model(self.max_drift, self.config)
         other.documents = dict(self.documents)
         other.epochs = list(self.epochs)
         other.least_epoch = self.least_epoch
@@ -139,7 +140,7 @@ class Model:
 
     def recount(self, tenant: str | None = None) -> Recount:
         chosen = (d for d in self.documents.values() if tenant is None or d.tenant == tenant)
-        return Recount.of(map(counter, chosen))
+        return Recount.of(counter(document, self.config) for document in chosen)
 
 
 def assert_same(store: StatisticsStore, model: Model, *, unknown: Iterable[str] = ()) -> None:
@@ -164,8 +165,8 @@ def assert_same(store: StatisticsStore, model: Model, *, unknown: Iterable[str] 
             )
     expected = {
         key: (
-            dict(counter(document)),
-            sum(counter(document).values()),
+            dict(counted := counter(document, model.config)),
+            sum(counted.values()),
             document.tenant,
             max(document.epoch, model.least_epoch),
         )
@@ -179,7 +180,7 @@ def assert_same(store: StatisticsStore, model: Model, *, unknown: Iterable[str] 
         assert (entry.tenant, entry.epoch) == (tenant, epoch)
         if store.fields:
             texts = zip(store.fields, fields_of(model.documents[key]), strict=True)
-            assert entry.fields == {name: dict(frequencies(text)) for name, text in texts}
+            assert entry.fields == {name: dict(frequencies(text, model.config)) for name, text in texts}
     for key in unknown:
         if key not in expected:
             assert store.document(key) is None, key

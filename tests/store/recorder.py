@@ -1,9 +1,10 @@
-"""Records what a store asks of the file system, in order, and lets one of these calls fail."""
+"""Records what a store asks of the file system, in order, and lets one of these calls fail, or kill."""
 
 from __future__ import annotations
 
 import io
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,14 +23,15 @@ class Call(NamedTuple):
 
 
 class Recorder:
-    """Within the ``with`` statement, records calls; call number `fail_at` raises `error`.
+    """Within the ``with`` statement, records calls; number `fail_at` raises `error`, or kills the process.
 
     Args:
         root: the store.
         fail_at: the number of a call; None for none.
         error: what it raises.
-        after: whether the call is made before it raises, as where a signal comes in between.
+        after: whether the call is made before it raises or kills, as where a signal comes in between.
         short: let every write take but a part of the data, as a disk that fills up does.
+        kill: whether the process is killed instead, so that nothing cleans up after it.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Recorder:
         *,
         after: bool = False,
         short: bool = False,
+        kill: bool = False,
     ) -> None:
         self.calls: list[Call] = []
         self.failed: Call | None = None
@@ -48,6 +51,7 @@ class Recorder:
         self._error = error
         self._after = after
         self._short = short
+        self._kill = kill
         self._patch = pytest.MonkeyPatch()
         self._paths: dict[int, str] = {}
 
@@ -128,6 +132,8 @@ class Recorder:
                 result.close()
             elif what == "open":
                 os.close(result)
+        if self._kill:
+            os.kill(os.getpid(), signal.SIGKILL)
         assert self._error is not None
         if what in ("open", "create") and isinstance(self._error, OSError):
             self._error.filename = str(self._root / name)  # as the system's own errors have it

@@ -1,4 +1,8 @@
-"""A writer is killed at random moments: what had returned is there, and nothing else."""
+"""A writer is killed at random moments: what had returned is there, and nothing else.
+
+The seed of the moments is printed, so a failure shows it, and BM25_TESTS_SEED=<seed> has the same ones again.
+What the writer is doing then is up to the machine: a failure may take some repetitions to come back.
+"""
 
 import os
 import random
@@ -15,6 +19,7 @@ from tests.store.processes import Processes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 
+SEED = int(os.environ.get("BM25_TESTS_SEED") or random.SystemRandom().randrange(1 << 32))
 KILLS = int(os.environ.get("BM25_TESTS_KILLS", 5 if REDUCED else 30))
 
 
@@ -22,7 +27,8 @@ def test_a_killed_writer_leaves_what_had_returned(tmp_path):
     path, report = tmp_path / "store", tmp_path / "report"
     steps.create(path).close()
     report.touch()
-    rng = random.Random()
+    print(f"BM25_TESTS_SEED={SEED}")
+    rng = random.Random(SEED)
     encoder = Bm25Encoder(PLAIN, threads=1)
     history = steps.History()
     number = in_flight = leftovers = 0

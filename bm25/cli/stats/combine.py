@@ -193,11 +193,13 @@ def _add_documents(batch: WriteBatch, store: StatisticsStore) -> None:
     batch.flush()  # so that what later stores share with it is counted
 
 
-def _by_tenant(store: StatisticsStore) -> Iterator[tuple[str | None, CorpusStatistics]]:
+def _by_tenant(
+    store: StatisticsStore, *, terms: bool = True
+) -> Iterator[tuple[str | None, CorpusStatistics]]:
     """Yield the statistics of each tenant, and what is left as that of none."""
-    rest = store.statistics()
+    rest = store.statistics(terms=terms)
     for name in store.tenants():
-        statistics = store.statistics(name)
+        statistics = store.statistics(name, terms=terms)
         rest -= statistics
         yield name, statistics
     yield None, rest
@@ -220,7 +222,7 @@ def subtract(args: argparse.Namespace) -> None:
                     batch.remove(part.document_ids)
                     batch.flush()
             else:
-                for tenant, statistics in _by_tenant(other):
+                for tenant, statistics in _by_tenant(other, terms=False):
                     batch.subtract_statistics(statistics, tenant=tenant)
         summary = batch.summary
         lines = [f"removed {summary.removed:,}, unknown {summary.unknown:,}", describe_totals(store)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "add_output_argument", "add_store", "add_wait_argument", "command", "open_store", "print_json",
-    "print_result", "require_same_analysis", "text_columns", "totals_of",
+    "print_result", "require_same_analysis", "require_tenant", "text_columns", "totals_of",
 ]  # fmt: skip
 
 
@@ -97,6 +97,24 @@ def require_same_analysis(one: StatisticsStore, other: StatisticsStore) -> None:
             f"{other.path} was made with other options than {one.path}: "
             f"{difference(other.config, one.config)} (there is {other.path}); their ids mean different "
             "terms, so they do not go together. Count one of the corpora again"
+        )
+
+
+def require_tenant(tenant: str | None, *stores: StatisticsStore) -> None:
+    """Refuse a tenant that no store has: more likely a slip than meant.
+
+    Raises:
+        Bm25ConfigError: it names the nearest that there is.
+    """
+    if tenant is None:
+        return
+    known = sorted({name for store in stores for name in store.tenants()})
+    if tenant not in known:
+        from bm25.analysis.languages import nearest
+
+        which = " and ".join(str(store.path) for store in stores)
+        raise Bm25ConfigError(
+            f"{which}: no tenant {tenant!r}{nearest(tenant, known)}; bm25 stats show lists the largest"
         )
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from bm25.cli.options import count
-from bm25.cli.stats.common import add_output_argument, command, open_store, print_json, require_same_analysis
+from bm25.cli.stats.common import (
+    add_output_argument,
+    command,
+    open_store,
+    print_json,
+    require_same_analysis,
+    require_tenant,
+)
 from bm25.cli.tables import print_table
 
 if TYPE_CHECKING:
     from bm25.statistics import CorpusStatistics, StatisticsDifference
+    from bm25.store import StatisticsStore
 
-__all__ = ["add_parsers", "difference_values", "print_difference"]
+__all__ = ["add_parsers", "difference_values", "print_difference", "with_terms"]
 
 _EPILOG = """\
 examples:
@@ -52,12 +60,22 @@ def run(args: argparse.Namespace) -> None:
     """Print what has changed."""
     with open_store(args, args.before) as before, open_store(args, args.after) as after:
         require_same_analysis(before, after)
-        old, new = before.statistics(args.tenant), after.statistics(args.tenant)
-    change = new.diff(old, args.n)
+        require_tenant(args.tenant, before, after)
+        old, new = (store.statistics(args.tenant, terms=False) for store in (before, after))
+        change = with_terms(new.diff(old, args.n), after, before)
     if args.output_format == "json":
         print_json(difference_values(old, new, change))
     else:
         print_difference(old, new, change, ("A", "B"))
+
+
+def with_terms(change: StatisticsDifference, *stores: StatisticsStore) -> StatisticsDifference:
+    """Return a comparison with the terms that it lists, from the first store that has them."""
+    ids = [item.term_id for item in change.largest]
+    known = [store.terms(ids) for store in stores]
+    names = {number: next((terms[number] for terms in known if number in terms), None) for number in ids}
+    largest = tuple(replace(item, term=names[item.term_id]) for item in change.largest)
+    return replace(change, largest=largest)
 
 
 def difference_values(

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from bm25.cli.options import add_plugins_argument
-from bm25.cli.stats.common import add_store, command, open_store
+from bm25.cli.stats.common import add_store, command, open_store, require_tenant
 from bm25.errors import Bm25ConfigError, Bm25InputError, StoreError
 
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ def run(args: argparse.Namespace) -> None:
         )
     compressed = args.output_format is None and not args.output.lower().endswith(".csv")  # .csv.gz
     if csv and (compressed or args.compression is not None):
-        raise Bm25ConfigError("CSV is written uncompressed; pipe it: -o - --output-format csv | gzip")
+        raise Bm25ConfigError(
+            f"{args.output}: CSV is written uncompressed; pipe it: -o - --output-format csv | gzip"
+        )
     if args.output == "-" and not csv and sys.stdout.isatty():
         raise Bm25ConfigError(
             "-o - writes binary data, and standard output is a terminal; pipe it, or name a file"
@@ -104,6 +106,7 @@ def _contents(args: argparse.Namespace, store: StatisticsStore) -> tuple[pa.Sche
             raise StoreError(f"{store.path}: keeps no terms, only their ids")
         table = terms.rows().to_arrow()
     else:
+        require_tenant(args.tenant, store)
         statistics = store.statistics(args.tenant)
         table = statistics.to_arrow()
         if args.idf is not None:

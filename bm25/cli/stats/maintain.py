@@ -191,10 +191,10 @@ def _report(
     args: argparse.Namespace, store: StatisticsStore, recount: StatisticsStore, values: dict[str, Any]
 ) -> bool:
     """Print how the store differs from the recount; return whether it does not."""
-    from bm25.cli.stats.diff import difference_values, print_difference
+    from bm25.cli.stats.diff import difference_values, print_difference, with_terms
 
-    kept, counted = store.statistics(), recount.statistics()
-    change = counted.diff(kept, _SHOWN)
+    kept, counted = store.statistics(terms=False), recount.statistics(terms=False)
+    change = with_terms(counted.diff(kept, _SHOWN), recount, store)
     tenants = _unlike_tenants(store, recount) if args.tenant or args.tenant_column else []
     documents = _unlike_documents(args, store, recount) if store.has_ledger else {}
     same = kept == counted and not tenants and not any(documents.values())
@@ -229,7 +229,9 @@ def _more(items: list[str]) -> str:
 
 def _unlike_tenants(store: StatisticsStore, recount: StatisticsStore) -> list[str]:
     names = sorted(store.tenants().keys() | recount.tenants().keys())
-    return [name for name in names if store.statistics(name) != recount.statistics(name)]
+    return [
+        name for name in names if store.statistics(name, terms=False) != recount.statistics(name, terms=False)
+    ]
 
 
 def _unlike_documents(

@@ -72,7 +72,7 @@ def _values(store: StatisticsStore, limit: int) -> dict[str, Any]:
         "store": str(store.path),
         **totals_of(store),
         "committed_at": store.committed_at,
-        "term_count": len(store.statistics()),
+        "term_count": len(store.statistics(terms=False)),
         "tenant_count": len(tenants),
         "tenants": [
             {"tenant": name, **tenants[name]._asdict(), "average_length": tenants[name].average_length}

@@ -6,7 +6,14 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from bm25.cli.options import positive
-from bm25.cli.stats.common import add_output_argument, add_store, command, open_store, print_json
+from bm25.cli.stats.common import (
+    add_output_argument,
+    add_store,
+    command,
+    open_store,
+    print_json,
+    require_tenant,
+)
 from bm25.cli.tables import print_table, printable
 from bm25.errors import Bm25ConfigError
 
@@ -101,14 +108,15 @@ def _term_id(text: str) -> int:
 def top(args: argparse.Namespace) -> None:
     """Print the most frequent terms."""
     with open_store(args) as store:
-        _require_tenant(store, args.tenant)
-        statistics = store.statistics(args.tenant)
-    found = statistics.top(args.n, by=args.by)
+        require_tenant(args.tenant, store)
+        statistics = store.statistics(args.tenant, terms=False)
+        found = statistics.top(args.n, by=args.by)
+        terms = store.terms([entry.term_id for entry in found])
     if args.output_format == "json":
         for entry in found:
             print_json(
                 {
-                    "term": entry.term,
+                    "term": terms.get(entry.term_id),
                     "term_id": entry.term_id,
                     "document_frequency": entry.document_frequency,
                     "collection_frequency": entry.collection_frequency,
@@ -120,7 +128,7 @@ def top(args: argparse.Namespace) -> None:
         ("term", "id", "df", "share", "cf", "idf"),
         [
             (
-                entry.term,
+                terms.get(entry.term_id),
                 str(entry.term_id),
                 entry.document_frequency,
                 entry.document_frequency / statistics.document_count,
@@ -137,7 +145,7 @@ def term(args: argparse.Namespace) -> None:
     if not (args.word or args.id):
         raise Bm25ConfigError("nothing to look up: give a word, as in bm25 stats term DIR foxes, or --id N")
     with open_store(args) as store:
-        _require_tenant(store, args.tenant)
+        require_tenant(args.tenant, store)
         looked_up = [_look_up(store, word, args) for word in args.word]
         for number in args.id:
             entries = _entries(store, {number: store.term(number)}, args)
@@ -215,16 +223,3 @@ def _print(looked_up: list[dict[str, Any]]) -> None:
         print_table(("word", "term", "id", "df", "cf", "idf"), rows)
     for note in notes:
         print(printable(note))
-
-
-def _require_tenant(store: StatisticsStore, tenant: str | None) -> None:
-    if tenant is None:
-        return
-    known = store.tenants()
-    if tenant not in known:
-        from bm25.analysis.languages import nearest
-
-        raise Bm25ConfigError(
-            f"{store.path}: has no tenant {tenant!r}{nearest(tenant, list(known))}; bm25 stats show lists "
-            "the largest"
-        )
