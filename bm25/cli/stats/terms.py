@@ -98,9 +98,9 @@ def _term_id(text: str) -> int:
         value = int(text)
     except ValueError:
         value = -1
-    if not 0 <= value < 1 << 32:
+    if not 0 <= value <= 1 << 31:
         raise argparse.ArgumentTypeError(
-            f"a term id is an integer from 0 to {(1 << 32) - 1}, as bm25 stats top lists them, got {text!r}"
+            f"a term id is an integer from 0 to {1 << 31}, as bm25 stats top lists them, got {text!r}"
         )
     return value
 
