@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bm25.cli.options import add_config_arguments, config_from_arguments, positive
+from bm25.cli.inputs import add_working_arguments
+from bm25.cli.options import add_config_arguments, config_from_arguments
 
 if TYPE_CHECKING:
     from bm25.config import Bm25Config
@@ -69,15 +70,7 @@ def add_parser(commands: Any) -> None:
         default="table",
         help="a table (default), or one JSON object a row",
     )
-    parser.add_argument(
-        "--threads", type=positive, metavar="N", help="threads that encode (default: all cores)"
-    )
-    parser.add_argument(
-        "--progress",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="default: only on a terminal",
-    )
+    add_working_arguments(parser)
     add_config_arguments(parser)
     parser.set_defaults(run=run)
 

@@ -16,6 +16,7 @@ __all__ = [
     "Progress",
     "add_input_arguments",
     "add_reading_arguments",
+    "add_working_arguments",
     "check_inputs",
     "report_skipped",
     "size",
@@ -43,13 +44,18 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop at a broken line, or skip and count it (default: raise)",
     )
     parser.add_argument(
-        "--threads", type=positive, metavar="N", help="threads that encode (default: all cores)"
-    )
-    parser.add_argument(
         "--batch-bytes",
         type=_batch_bytes,
         metavar="N",
         help="bytes of input a batch (4 MiB, less for more than 8 threads)",
+    )
+    add_working_arguments(parser)
+
+
+def add_working_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of long work: threads, and whether to show how far it is."""
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="threads that encode (default: all cores)"
     )
     parser.add_argument(
         "--progress",

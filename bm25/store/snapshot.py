@@ -146,14 +146,12 @@ class Snapshot:
             hit = np.flatnonzero(rows >= 0)
             if len(hit):
                 # A row that says "removed" ends the search too: older ones do not count.
-                alive = self._alive(number, segment.take(rows[hit], ["removed", "tenant"]))
+                table = segment.take(rows[hit], ["removed", "tenant"])
+                alive = alive_among(table, self.dropped_after[number])
                 found.segments[open_places[hit[alive]]] = number
                 found.rows[open_places[hit[alive]]] = rows[hit[alive]]
                 open_places = np.delete(open_places, hit)
         return found
-
-    def _alive(self, number: int, table: pa.Table) -> Array:
-        return alive_among(table, self.dropped_after[number])
 
     @cached_property
     def dropped_after(self) -> list[frozenset[str]]:
