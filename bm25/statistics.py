@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -368,14 +368,6 @@ class StatisticsBuilder:
             total_length=self._length,
             terms=None if self._terms is None else self._terms.lookup(),
         )
-
-
-def merge_terms(dictionaries: Iterable[TermDictionary]) -> TermDictionary:
-    """Return the union of dictionaries, small ones first."""
-    index = TermIndex()
-    for dictionary in sorted(dictionaries, key=len, reverse=True):
-        index.add(dictionary)
-    return index.lookup()
 
 
 def as_ids(term_ids: Sequence[int] | Array) -> Array:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from bm25.accumulator import Frequencies, FrequencyAccumulator, reduce_by_key
 from bm25.counts import TermCounts
 from bm25.errors import Bm25InputError
-from bm25.statistics import CorpusStatistics, merge_terms
+from bm25.statistics import CorpusStatistics
 from bm25.store import documents as docs
 from bm25.store.contents import Contents, TenantChanges, tenant_key
 from bm25.store.manifest import Totals
@@ -135,7 +135,7 @@ def terms_of(fields: list[TermCounts]) -> TermDictionary:
     Raises:
         Bm25InputError: they have none.
     """
-    dictionaries = []
+    index = TermIndex()
     for counts in fields:
         terms = counts.terms
         if terms is None and len(counts.term_ids):
@@ -143,8 +143,8 @@ def terms_of(fields: list[TermCounts]) -> TermDictionary:
                 f"these counts have no terms: from Arrow, or a tokenizer that has none; {NEEDS_TERMS}"
             )
         if terms is not None:
-            dictionaries.append(terms)
-    return merge_terms(dictionaries)
+            index.add(terms)
+    return index.lookup()
 
 
 def _totals(with_terms: Array, lengths: Array) -> Totals:

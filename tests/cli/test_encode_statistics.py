@@ -16,18 +16,12 @@ from bm25.cli import fitting, spool
 from tests.cli.process import COMMAND, ENVIRONMENT, run, run_python
 from tests.cli.stores import (
     ROWS,
-    caller,
     documents_in,
     left_in,
     statistics_in,
     statistics_of,
     write_jsonl,
 )
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
 
 
 @pytest.fixture

@@ -3,17 +3,12 @@ import json
 import pytest
 
 from bm25 import StatisticsStore
-from tests.cli.stores import ROWS, caller, write_jsonl
+from tests.cli.stores import ROWS, write_jsonl
 from tests.test_encoder import colliding
 
 FLAGS = ["--no-stopwords", "--stemmer", "none", "--no-lowercase"]
 ONE, OTHER, THIRD = sorted(colliding(3, 123456789))
 FIRST, SECOND = sorted(colliding(2, 5))
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
 
 
 def texts():

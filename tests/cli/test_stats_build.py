@@ -14,18 +14,12 @@ from bm25 import Bm25Config, Bm25Encoder, CorpusStatistics, StatisticsStore
 from tests.cli.process import COMMAND, ENVIRONMENT, run
 from tests.cli.stores import (
     ROWS,
-    caller,
     documents_in,
     left_in,
     statistics_in,
     statistics_of,
     write_jsonl,
 )
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
 
 
 @pytest.fixture

@@ -3,18 +3,12 @@ import pytest
 from bm25 import Bm25Config, StatisticsStore
 from tests.cli.stores import (
     ROWS,
-    caller,
     documents_in,
     left_in,
     statistics_in,
     statistics_of,
     write_jsonl,
 )
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
 
 
 @pytest.fixture

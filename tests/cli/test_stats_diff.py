@@ -1,11 +1,6 @@
 import pytest
 
-from tests.cli.stores import ROWS, caller, statistics_of, write_jsonl
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
+from tests.cli.stores import ROWS, statistics_of, write_jsonl
 
 
 @pytest.fixture

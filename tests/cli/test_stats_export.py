@@ -9,18 +9,12 @@ from bm25.counts import TermCounts
 from tests.cli.process import run
 from tests.cli.stores import (
     ROWS,
-    caller,
     documents_in,
     left_in,
     statistics_of,
     write_jsonl,
 )
 from tests.test_encoder import colliding
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
 
 
 @pytest.fixture

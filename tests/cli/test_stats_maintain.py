@@ -4,18 +4,12 @@ from bm25 import StatisticsStore
 from tests.cli.process import run
 from tests.cli.stores import (
     ROWS,
-    caller,
     documents_in,
     left_in,
     statistics_in,
     statistics_of,
     write_jsonl,
 )
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
 
 
 @pytest.fixture

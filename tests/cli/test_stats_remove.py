@@ -2,12 +2,7 @@ import pytest
 
 from bm25 import StatisticsStore
 from tests.cli.process import run
-from tests.cli.stores import ROWS, caller, documents_in, statistics_in, statistics_of, write_jsonl
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
+from tests.cli.stores import ROWS, documents_in, statistics_in, statistics_of, write_jsonl
 
 
 @pytest.fixture

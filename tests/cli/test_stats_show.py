@@ -1,12 +1,7 @@
 import pytest
 
 from bm25 import Bm25Config, StatisticsStore
-from tests.cli.stores import ROWS, caller, statistics_of, write_jsonl
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
+from tests.cli.stores import ROWS, statistics_of, write_jsonl
 
 
 @pytest.fixture

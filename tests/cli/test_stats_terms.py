@@ -4,13 +4,8 @@ import pytest
 
 from bm25 import Bm25Config, statistics
 from bm25.cli.stats import terms
-from tests.cli.stores import ROWS, caller, statistics_in, statistics_of, write_jsonl
+from tests.cli.stores import ROWS, statistics_in, statistics_of, write_jsonl
 from tests.test_encoder import colliding
-
-
-@pytest.fixture
-def call(capfd):
-    return caller(capfd)
 
 
 @pytest.fixture
