@@ -226,7 +226,7 @@ class WriteBatch:
         tenants = self._snapshot.tenants()
         rest = self._so_far(None)
         for name in tenants:
-            rest -= self._so_far(name)
+            rest -= self._snapshot.statistics(name, terms=False)
         try:
             rest - statistics
         except Bm25InputError as error:
