@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from bm25.analysis.analyzer import Analyzer, Role, roles_differ
 from bm25.config import Bm25Config
 from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.options import choice
-from bm25.queries import QueryEncoder, WholeQueryEncoder, check_unicode
+from bm25.singles import DocumentEncoder, QueryEncoder, SingleEncoder, WholeQueryEncoder, check_unicode
 
 if TYPE_CHECKING:
     from bm25.analysis.trace import TextAnalysis
@@ -54,9 +54,9 @@ class Bm25Encoder:
         self.config = config if config is not None else Bm25Config()
         self.threads = threads if threads is not None else _usable_cores()
         self._threads_given = threads
-        self._document_counter: SurfaceFormCounter | None = None
-        self._query_counter: SurfaceFormCounter | None = None
-        self._single_queries: QueryEncoder | WholeQueryEncoder | None = None
+        self._counters: dict[Role, SurfaceFormCounter] = {}
+        self._single_query: SingleEncoder | WholeQueryEncoder | None = None
+        self._singles: dict[Role, SingleEncoder] = {}
 
     def __repr__(self) -> str:
         return f"Bm25Encoder({self.config!r}, threads={self.threads})"
@@ -82,12 +82,33 @@ class Bm25Encoder:
 
     def encode_query(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values) of one query, uint32 and float32: the fast path for one text."""
-        if self._single_queries is None:
-            if self.config.tokenizer == "multilingual":
-                self._single_queries = WholeQueryEncoder(self.config)
+        if self._single_query is None:
+            whole = self.config.tokenizer == "multilingual"
+            self._single_query = WholeQueryEncoder(self.config) if whole else self.single("query")
+        return self._single_query.encode(text)
+
+    def encode_document(self, text: str) -> tuple[Array, Array]:
+        """Return (indices, values) of one document, uint32 and float32: the fast path for one short text.
+
+        Up to a few kilobytes; a longer text is encoded faster by `encode_documents`.
+        """
+        if self.config.tokenizer != "multilingual":
+            return self.single("document").encode(text)
+        if not isinstance(text, str):
+            raise Bm25InputError(f"a document must be a string, got {type(text).__name__}: {text!r:.80}")
+        return self.encode_documents([text])[0]
+
+    def single(self, role: Role) -> SingleEncoder:
+        """Return what encodes one text at a time in a role; not for the tokenizer `multilingual`."""
+        found = self._singles.get(role)
+        if found is None:
+            analyzer = Analyzer(self.config, role)
+            if role == "query":
+                found = QueryEncoder(analyzer, self.config.k3)
             else:
-                self._single_queries = QueryEncoder(Analyzer(self.config, "query"), self.config.k3)
-        return self._single_queries.encode(text)
+                found = DocumentEncoder(analyzer, self._weigh)
+            self._singles[role] = found
+        return found
 
     def encode_batches(self, batches: Iterable[Any], *, column: str | None = None) -> Iterator[SparseVectors]:
         """Encode a stream of documents in bounded memory.
@@ -172,7 +193,22 @@ class Bm25Encoder:
             avg_len = Bm25Config(avg_len=avg_len).avg_len
         counted = Counted(counts.indptr, counts.term_ids, counts.frequencies, counts.lengths, [])
         values = self._document_values(counted, avg_len=avg_len)
-        return SparseVectors(counts.indptr, counts.term_ids, values, counts.valid)
+        return SparseVectors(counts.indptr, counts.term_ids, values, counts.valid, lengths=counts.lengths)
+
+    def with_options(self, **options: Any) -> Bm25Encoder:
+        """Return an encoder with some options changed.
+
+        Where they change no term ids (k, b, k3, avg_len) it shares with this one what was learnt of texts,
+        and so begins warm.
+
+        Raises:
+            Bm25ConfigError: as of `Bm25Config.from_dict`; None sets an option to its default.
+        """
+        config = Bm25Config.from_dict({**self.config.to_dict(), **options})
+        encoder = Bm25Encoder(config, threads=self._threads_given)
+        if config.analysis_fingerprint == self.config.analysis_fingerprint:
+            encoder._counters = self._counters
+        return encoder
 
     @staticmethod
     def warmup() -> Path | None:
@@ -202,7 +238,9 @@ class Bm25Encoder:
 
         array = as_arrow(texts)
         built = counter.count(array, weigh)
-        return SparseVectors(built.indptr, built.term_ids, built.values, validity(array))
+        return SparseVectors(
+            built.indptr, built.term_ids, built.values, validity(array), lengths=built.lengths
+        )
 
     def _count(self, texts: Any, counter: SurfaceFormCounter) -> TermCounts:
         from bm25.counts import TermCounts
@@ -238,16 +276,20 @@ class Bm25Encoder:
         return terms.without(doubtful).merge(found)
 
     def _document_values(self, part: Counted, *, avg_len: float | None = None) -> Array:
-        from bm25.kernels.weigh import weigh_documents, weigh_documents_unfused
-
         values = np.empty(len(part.term_ids), np.float32)
         config = self.config
-        weigh = weigh_documents_unfused if config.dialect == "fastembed" else weigh_documents
-        weigh(
+        self._weigh(
             part.indptr, part.values, part.lengths,
             config.k, config.b, config.avg_len if avg_len is None else avg_len, values,
         )  # fmt: skip
         return values
+
+    @property
+    def _weigh(self) -> Callable[..., None]:
+        from bm25.kernels.weigh import weigh_documents, weigh_documents_unfused
+
+        weigh: Callable[..., None] = weigh_documents
+        return weigh_documents_unfused if self.config.dialect == "fastembed" else weigh
 
     def _query_values(self, part: Counted) -> Array:
         if self.config.k3 is None:
@@ -263,18 +305,20 @@ class Bm25Encoder:
 
     @property
     def _documents(self) -> SurfaceFormCounter:
-        if self._document_counter is None:
-            self._document_counter = _counter(self.config, "document", self.threads)
-        return self._document_counter
+        return self._counter("document")
 
     @property
     def _queries(self) -> SurfaceFormCounter:
         # Where both roles map a form to the same terms they share what was learnt.
         if not roles_differ(self.config):
             return self._documents
-        if self._query_counter is None:
-            self._query_counter = _counter(self.config, "query", self.threads)
-        return self._query_counter
+        return self._counter("query")
+
+    def _counter(self, role: Role) -> SurfaceFormCounter:
+        counter = self._counters.get(role)
+        if counter is None:
+            counter = self._counters[role] = _counter(self.config, role, self.threads)
+        return counter
 
 
 def _counter(config: Bm25Config, role: Role, threads: int) -> SurfaceFormCounter:

@@ -1,12 +1,13 @@
-"""`QueryEncoder`: one short text at a time, in plain Python.
+"""`QueryEncoder` and `DocumentEncoder`: one short text at a time, in plain Python.
 
-A call into compiled code costs more than the handful of dictionary look-ups that a query needs, and
-a process that only asks questions never has to load Numba.
+To prepare a batch for compiled code costs more than the handful of dictionary look-ups that a short text
+needs, and a process that only asks questions never has to load Numba.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -18,7 +19,7 @@ from bm25.engine import MULTILINGUAL, engine_encoder, frequency_encoder, is_pani
 from bm25.errors import Bm25InputError
 from bm25.hashing import term_id
 
-__all__ = ["QueryEncoder", "WholeQueryEncoder", "check_unicode"]
+__all__ = ["DocumentEncoder", "QueryEncoder", "SingleEncoder", "WholeQueryEncoder", "check_unicode"]
 
 Array = np.ndarray[Any, Any]
 
@@ -26,36 +27,36 @@ MAX_FORMS = 1 << 17
 LONGEST_FORM = 256  # characters
 
 
-class QueryEncoder:
-    """Encodes single queries, remembering what each surface form yields."""
+class SingleEncoder:
+    """Looks up the term ids of single texts, remembering what each surface form yields."""
 
-    def __init__(self, analyzer: Analyzer, k3: float | None) -> None:
+    what = ""
+
+    def __init__(self, analyzer: Analyzer) -> None:
         self._analyzer = analyzer
         self._surface_forms = analyzer.surface_forms
-        self._k3 = k3
         self._ids: dict[str, tuple[int, ...]] = {}
 
     def encode(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values): uint32 ascending and float32."""
+        return self.encode_counted(text)[:2]
+
+    def encode_counted(self, text: str) -> tuple[Array, Array, int]:
+        """Return the same and the length of the text: its tokens, repeats included."""
+        raise NotImplementedError
+
+    def _lists(self, text: str) -> list[tuple[int, ...]]:
+        """Return the ids of each surface form, in order."""
         known = self._ids  # one dictionary throughout: another thread may start a new one meanwhile
         try:
-            lists = list(map(known.__getitem__, self._surface_forms(text)))
+            return list(map(known.__getitem__, self._surface_forms(text)))
         except KeyError:
-            lists = self._resolve(text, known)
+            return self._resolve(text, known)
         except TypeError:
-            raise _not_a_string(text) from None
-        if self._k3 is None:
-            ids = sorted(set().union(*lists))
-            values = np.empty(len(ids), np.float32)
-            values.fill(1.0)  # `np.ones` takes three times as long
-            return np.array(ids, np.uint32), values
-        k3 = self._k3
-        counts = sorted(Counter(chain.from_iterable(lists)).items())
-        ids, frequencies = [number for number, _ in counts], [qtf for _, qtf in counts]
-        return np.array(ids, np.uint32), _weights(frequencies, k3)
+            raise _not_a_string(text, self.what) from None
 
     def _resolve(self, text: str, known: dict[str, tuple[int, ...]]) -> list[tuple[int, ...]]:
-        check_unicode(text, "the query")
+        check_unicode(text, f"the {self.what}")
         forms = self._surface_forms(text)
         found: dict[str, list[int]] = {form: [] for form in forms}
         new = list(found)
@@ -67,6 +68,50 @@ class QueryEncoder:
             known = self._ids = {}
         known.update((form, ids) for form, ids in resolved.items() if len(form) <= LONGEST_FORM)
         return [resolved[form] for form in forms]
+
+
+class QueryEncoder(SingleEncoder):
+    """Encodes single queries."""
+
+    what = "query"
+
+    def __init__(self, analyzer: Analyzer, k3: float | None) -> None:
+        super().__init__(analyzer)
+        self._k3 = k3
+
+    def encode_counted(self, text: str) -> tuple[Array, Array, int]:
+        """Return (indices, values, length of the text in tokens)."""
+        lists = self._lists(text)
+        if self._k3 is None:
+            ids = sorted(set().union(*lists))
+            values = np.empty(len(ids), np.float32)
+            values.fill(1.0)  # `np.ones` takes three times as long
+            return np.array(ids, np.uint32), values, sum(map(len, lists))
+        ids, frequencies = _counts(lists)
+        return np.array(ids, np.uint32), _weights(frequencies, self._k3), sum(frequencies)
+
+
+class DocumentEncoder(SingleEncoder):
+    """Encodes single documents; `weigh` is the kernel, with the arguments of `weigh_documents`."""
+
+    what = "document"
+
+    def __init__(self, analyzer: Analyzer, weigh: Callable[..., None]) -> None:
+        super().__init__(analyzer)
+        config = analyzer.config
+        self._weigh = weigh
+        self._parameters = config.k, config.b, config.avg_len
+
+    def encode_counted(self, text: str) -> tuple[Array, Array, int]:
+        """Return (indices, values, length of the text in tokens)."""
+        ids, frequencies = _counts(self._lists(text))
+        length = sum(frequencies)
+        values = np.empty(len(ids), np.float32)
+        bounds = np.array([0, len(ids)], np.int64)
+        self._weigh(
+            bounds, np.array(frequencies, np.uint32), np.array([length], np.uint32), *self._parameters, values
+        )
+        return np.array(ids, np.uint32), values, length
 
 
 class WholeQueryEncoder:
@@ -83,7 +128,7 @@ class WholeQueryEncoder:
     def encode(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values): uint32 ascending and float32."""
         if not isinstance(text, str):
-            raise _not_a_string(text)
+            raise _not_a_string(text, "query")
         check_unicode(text, "the query")
         try:
             vector = self._embed(text)
@@ -111,5 +156,11 @@ def check_unicode(text: str, what: str) -> None:
         ) from None
 
 
-def _not_a_string(text: object) -> Bm25InputError:
-    return Bm25InputError(f"a query must be a string, got {type(text).__name__}: {text!r:.80}")
+def _counts(lists: list[tuple[int, ...]]) -> tuple[list[int], list[int]]:
+    """Return the distinct ids, ascending, and how often each is there."""
+    counts = sorted(Counter(chain.from_iterable(lists)).items())
+    return [number for number, _ in counts], [frequency for _, frequency in counts]
+
+
+def _not_a_string(text: object, what: str) -> Bm25InputError:
+    return Bm25InputError(f"a {what} must be a string, got {type(text).__name__}: {text!r:.80}")

@@ -28,6 +28,8 @@ class SparseVectors(Rows):
         valid: bool, one for each vector, False for that of a null text; None when no text is null.
         idf: the formula of the idf that was multiplied into the values (`CorpusStatistics.apply_idf`), None
             for none: the usual case, where Qdrant's IDF modifier does that.
+        lengths: uint32, tokens of each text that was encoded, repeats included; None where that is not known,
+            as of vectors read from Arrow.
     """
 
     def __init__(
@@ -38,11 +40,13 @@ class SparseVectors(Rows):
         valid: Array | None = None,
         *,
         idf: str | None = None,
+        lengths: Array | None = None,
     ) -> None:
         super().__init__(indptr, valid)
         self.indices = indices
         self.values = values
         self.idf = idf
+        self.lengths = lengths
 
     def __getitem__(self, row: int) -> tuple[Array, Array]:
         """Return (indices, values) of one vector; that of a null text is empty."""

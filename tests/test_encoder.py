@@ -190,6 +190,62 @@ def test_a_query_alone_equals_queries_together(name, k3):
     check()
 
 
+@pytest.mark.parametrize(
+    "name", ["default", "whitespace", "bare whitespace", "folding", "limits", "prefix", "code"]
+)
+@pytest.mark.parametrize("options", [{}, {"k": 0.7, "b": 0.31, "avg_len": 11.5}])
+def test_a_document_alone_equals_documents_together(name, options):
+    encoder = Bm25Encoder(Bm25Config.from_dict({**CONFIGS[name].to_dict(), **options}), threads=1)
+
+    @given(texts=st.lists(nasty_text.map(lambda text: text + " " + text[: len(text) // 2]), max_size=4))
+    @examples(20)
+    def check(texts):
+        vectors = encoder.encode_documents(texts)
+        for i, text in enumerate(texts):
+            indices, values = encoder.encode_document(text)
+            assert (indices.dtype, values.dtype) == (np.uint32, np.float32)
+            assert indices.tolist() == vectors[i][0].tolist()
+            assert values.view(np.uint32).tolist() == vectors[i][1].view(np.uint32).tolist()
+
+    check()
+
+
+@pytest.mark.parametrize("options", [{"dialect": "fastembed"}, {"tokenizer": "multilingual"}])
+def test_a_document_alone_in_the_other_ways(options):
+    encoder = Bm25Encoder(Bm25Config(**options), threads=1)
+    for text in ("the dogs run and run", "", "東京の天気 dogs"):
+        indices, values = encoder.encode_document(text)
+        expected = encoder.encode_documents([text])[0]
+        assert indices.tolist() == expected[0].tolist()
+        assert values.view(np.uint32).tolist() == expected[1].view(np.uint32).tolist()
+    with pytest.raises(Bm25InputError, match="a document must be a string, got NoneType"):
+        encoder.encode_document(None)
+
+
+def test_lengths_of_what_was_encoded():
+    encoder = Bm25Encoder(threads=1)
+    vectors = encoder.encode_documents(["the dogs and a dog", None, "", "cat"])
+    assert vectors.lengths.tolist() == [2, 0, 0, 1]
+    assert encoder.weigh(encoder.count_documents(["dog dog"])).lengths.tolist() == [2]
+    assert type(vectors).from_arrow(vectors.to_arrow()).lengths is None
+
+
+def test_other_options_share_what_was_learnt_where_term_ids_stay():
+    encoder = Bm25Encoder(Bm25Config(language="german"), threads=1)
+    encoder.encode_documents(["die Häuser"])
+    lighter = encoder.with_options(k=0.5, avg_len=7)
+    assert lighter.config == Bm25Config(language="german", k=0.5, avg_len=7)
+    assert lighter._documents is encoder._documents
+    fresh = Bm25Encoder(lighter.config)
+    texts = ["die Häuser am Fluss"]
+    assert lighter.encode_documents(texts) == fresh.encode_documents(texts)
+    other = encoder.with_options(language="english")
+    assert other._documents is not encoder._documents
+    assert encoder.with_options(language=None).config == Bm25Config()
+    with pytest.raises(Bm25ConfigError, match="unknown option 'kk'"):
+        encoder.with_options(kk=1)
+
+
 def test_query_weights_by_hand():
     encoder = Bm25Encoder(Bm25Config(k3=8.0, stopwords={}, stemmer={"type": "none"}), threads=1)
     vector = encoder.encode_query("b a b b a c b")

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bm25 import Bm25Config, Bm25InputError, queries
+from bm25 import Bm25Config, Bm25InputError, singles
 from bm25.analysis.analyzer import Analyzer
-from bm25.queries import LONGEST_FORM, QueryEncoder
+from bm25.kernels.weigh import weigh_documents
+from bm25.singles import LONGEST_FORM, DocumentEncoder, QueryEncoder
 from tests import reference
 from tests.oracle import oracle
 from tests.strategies import examples, nasty_text
@@ -39,6 +40,38 @@ def test_nasty_text_against_the_oracle(name, text):
         indices, values = encoder.encode(text)
         assert indices.tolist() == expected.indices
         assert values.tolist() == expected.values
+
+
+DOCUMENTS = {
+    name: DocumentEncoder(Analyzer(config, "document"), weigh_documents) for name, config in CONFIGS.items()
+}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@given(text=nasty_text, repeats=st.integers(1, 3))
+@examples(100)
+def test_nasty_documents_against_the_oracle(name, text, repeats):
+    text = " ".join([text] * repeats)
+    expected = oracle(CONFIGS[name]).embed_document(text)
+    fresh = DocumentEncoder(Analyzer(CONFIGS[name], "document"), weigh_documents)
+    for encoder in (DOCUMENTS[name], fresh):
+        indices, values = encoder.encode(text)
+        assert (indices.dtype, values.dtype) == (np.uint32, np.float32)
+        assert indices.tolist() == expected.indices
+        assert values.tolist() == expected.values
+
+
+def test_the_length_of_a_text_counts_repeats():
+    assert DOCUMENTS["default"].encode_counted("the dogs and a dog · cat")[2] == 3
+    assert encoder_of().encode_counted("the dogs and a dog · cat")[2] == 3
+    assert encoder_of(k3=8.0).encode_counted("the dogs and a dog · cat")[2] == 3
+
+
+def test_what_is_not_a_document():
+    with pytest.raises(Bm25InputError, match="a document must be a string, got bytes"):
+        DOCUMENTS["default"].encode(b"dog")
+    with pytest.raises(Bm25InputError, match=r"the document is not valid Unicode: lone surrogate"):
+        DOCUMENTS["default"].encode("dog \ud800")
 
 
 def test_literal_ids():
@@ -76,7 +109,7 @@ def test_results_are_the_callers_own():
 
 
 def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(queries, "MAX_FORMS", 100)
+    monkeypatch.setattr(singles, "MAX_FORMS", 100)
     encoder = encoder_of()
     for i in range(1000):
         assert encoder.encode(f"word{i} common")[0].tolist() == sorted(
@@ -86,7 +119,7 @@ def test_memory_is_bounded(monkeypatch):
 
 
 def test_one_query_of_more_forms_than_are_kept(monkeypatch):
-    monkeypatch.setattr(queries, "MAX_FORMS", 10)
+    monkeypatch.setattr(singles, "MAX_FORMS", 10)
     encoder = encoder_of()
     for _ in range(2):
         assert len(encoder.encode(" ".join(f"word{i}" for i in range(100)))[0]) == 100
@@ -150,7 +183,7 @@ def test_another_thread_forgets_known_forms_meanwhile(monkeypatch):
     def analyze_and_forget(text):
         calls.append(text)
         if len(calls) == 1:
-            monkeypatch.setattr(queries, "MAX_FORMS", 0)
+            monkeypatch.setattr(singles, "MAX_FORMS", 0)
             thread = threading.Thread(target=encoder.encode, args=("something else",))
             thread.start()
             thread.join()

@@ -1,0 +1,349 @@
+"""`Gate`: what every request passes: its id, the API key, limits, a place among those at work, the log.
+
+Plain ASGI, outside the framework: it is on the way of every request, and the framework's own middleware costs
+several times as much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+
+from bm25.errors import Bm25ConfigError, Bm25InputError
+from bm25.inference.errors import (
+    AuthenticationError,
+    InferenceError,
+    InvalidRequestError,
+    OverloadedError,
+    RequestTimeoutError,
+    TooLargeError,
+)
+from bm25.server.logs import failure
+from bm25.server.responses import Receive, Scope, Send, send_error
+from bm25.server.state import State
+
+if TYPE_CHECKING:
+    from bm25.server.settings import Limits
+
+__all__ = ["ClientGone", "Gate", "Request", "unless_gone"]
+
+OPEN = frozenset({"/", "/page.css", "/page.js", "/favicon.ico", "/health", "/openapi.json"})
+"""Paths that need no key: they say nothing that is not public, and touch no model."""
+
+KEY_IN_BODY = "/inference"
+"""Where the key may come as `token` in the body, which is how Qdrant sends the one of its configuration."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger("bm25.server")
+
+_TWICE_THE_CORES = 2 * (os.cpu_count() or 1)  # asking takes as long as a short request
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
+
+Endpoint = Callable[["Request", Receive, Send], Awaitable[None]]
+
+
+class Request:
+    """One request at the gate.
+
+    Attributes:
+        id: the client's `x-request-id`, or one of ours.
+        path: of the address, without a query.
+        headers: the pairs as they came, names in lowercase.
+        body: all of it.
+        authenticated: whether a key in the headers was accepted, or none is needed.
+        deadline: when it has to be answered, of `time.monotonic`.
+        details: what the log says of it besides.
+    """
+
+    __slots__ = ("authenticated", "body", "deadline", "details", "headers", "id", "path")
+
+    def __init__(self, request_id: bytes, path: str, headers: Any, deadline: float) -> None:
+        self.id = request_id
+        self.path = path
+        self.headers = headers
+        self.deadline = deadline
+        self.body: bytes | bytearray = b""
+        self.authenticated = False
+        self.details: dict[str, Any] = {}
+
+    def provider_keys(self) -> dict[str, str]:
+        """Return the keys of external providers among the headers, by name."""
+        return {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in self.headers
+            if name.endswith(b"-api-key")
+        }
+
+
+class Gate:
+    """An ASGI application around another.
+
+    Args:
+        app: what answers, once a request is through.
+        state: settings, keys and metrics.
+        endpoints: paths that are answered without the framework, because they are asked for most.
+        routes: paths of the application, for the metrics: whatever else is asked for counts as `other`.
+    """
+
+    def __init__(
+        self, app: Any, state: State, endpoints: Mapping[str, Endpoint], routes: frozenset[str]
+    ) -> None:
+        self.app = app
+        self.state = state
+        self._endpoints = endpoints
+        self._routes = routes
+        self._prefix = os.urandom(6).hex().encode() + b"-"
+        self._numbers = count(1)
+        self._open = 0  # requests from their headers to the end of the answer
+        self._working = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._buffered = 0  # bytes of bodies in memory
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a connection of the server."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.monotonic()
+        request_id = content_length = key = None
+        headers = scope["headers"]
+        for name, value in headers:
+            if name == b"content-length":
+                content_length = value
+            elif name == b"api-key":
+                key = value
+            elif name == b"authorization":
+                if key is None and value[:7].lower() == b"bearer ":
+                    key = value[7:].strip()
+            elif name == b"x-request-id" and _REQUEST_ID.match(value):
+                request_id = value
+        if request_id is None:
+            request_id = self._prefix + b"%x" % next(self._numbers)
+        settings = self.state.settings
+        path = scope["path"]
+        request = Request(request_id, path, headers, started + settings.limits.request_timeout)
+        status = 0
+
+        async def send_with_id(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+            await send(message)
+
+        self._open += 1
+        try:
+            await self._pass(scope, request, content_length, key, receive, send_with_id)
+        except asyncio.CancelledError:
+            status = status or 499
+            raise
+        except ClientGone:
+            status = 499
+        except InferenceError as error:
+            if status:  # the answer has begun: all that is left is to break it off
+                raise
+            close = [(b"connection", b"close")] if isinstance(error, TooLargeError | OverloadedError) else []
+            await send_error(send_with_id, path, error, close)
+        except (Bm25InputError, Bm25ConfigError) as error:
+            if status:
+                raise
+            await send_error(send_with_id, path, InvalidRequestError(str(error)))
+        except Exception as error:
+            request.details.update(failure(error))
+            if status:
+                raise
+            sorry = InferenceError(
+                f"an unexpected error; the log has it under request id {request_id.decode()}"
+            )
+            await send_error(send_with_id, path, sorry)
+        finally:
+            self._open -= 1
+            self._buffered -= len(request.body)
+            seconds = time.monotonic() - started
+            self.state.metrics.request(path if path in self._routes else "other", status, seconds)
+            if settings.logging.requests or status >= 500:
+                self._log(scope, request, status, seconds)
+
+    async def note(self) -> None:
+        """Note once a second, for the metrics, how many requests there are; without end."""
+        while True:
+            self.state.metrics.now(self._open, sum(not place.done() for place in self._waiting))
+            await asyncio.sleep(1.0)
+
+    async def _pass(
+        self,
+        scope: Scope,
+        request: Request,
+        content_length: bytes | None,
+        key: bytes | None,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        path, limits = request.path, self.state.settings.limits
+        request.authenticated = path in OPEN or self.state.keys.accepts(key)
+        if not request.authenticated and (key is not None or path != KEY_IN_BODY):
+            self.state.metrics.refused("key")
+            raise AuthenticationError(
+                "the API key is wrong or missing: send it as header `api-key`, or `Authorization: Bearer`"
+            )
+        if self._open > _concurrency(limits) + limits.queue:
+            self._refuse_busy("queue")
+        if scope["method"] in ("POST", "PUT"):
+            if content_length is not None:
+                self._check_size(int(content_length), limits)
+            await self._read(request, receive, limits)
+        if path in OPEN or path == "/metrics":  # said even by a server that is full
+            await self._answer(scope, request, receive, send)
+            return
+        if self._working >= _concurrency(limits):
+            await self._wait(request)
+        else:
+            self._working += 1
+        try:
+            await self._answer(scope, request, receive, send)
+        finally:
+            self._working -= 1
+            self._next()
+
+    async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
+        endpoint = self._endpoints.get(request.path)
+        if endpoint is not None and scope["method"] == "POST":
+            await endpoint(request, receive, send)
+            return
+        scope["bm25.request"] = request
+        await self.app(scope, _replayed(request.body, receive), send)
+
+    async def _read(self, request: Request, receive: Receive, limits: Limits) -> None:
+        """Read the body, within the limits of size and time."""
+        try:
+            async with asyncio.timeout(limits.body_timeout):
+                message = await _message(receive)
+                body = message.get("body", b"")
+                self._buffered += len(body)
+                request.body = body
+                if not message.get("more_body"):
+                    self._check_size(len(body), limits)
+                    return
+                request.body = whole = bytearray(body)
+                while message.get("more_body"):
+                    self._check_size(len(whole), limits)
+                    if self._buffered > limits.max_buffered_bytes:
+                        self._refuse_busy("memory")
+                    message = await _message(receive)
+                    body = message.get("body", b"")
+                    whole += body
+                    self._buffered += len(body)
+                self._check_size(len(whole), limits)
+        except TimeoutError:
+            raise RequestTimeoutError(
+                f"the body did not come within {limits.body_timeout:g} seconds (limits.body_timeout)",
+                status=408,
+            ) from None
+
+    def _check_size(self, size: int, limits: Limits) -> None:
+        if size > limits.max_body_bytes:
+            self.state.metrics.refused("body")
+            raise TooLargeError(
+                f"the body has {size:,} bytes or more, and {limits.max_body_bytes:,} are allowed "
+                "(limits.max_body_bytes); send fewer inputs at once"
+            )
+
+    async def _wait(self, request: Request) -> None:
+        """Wait for a place among the requests at work, first come first served."""
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        try:
+            async with asyncio.timeout(max(0.0, request.deadline - time.monotonic())):
+                await place
+        except BaseException as error:
+            if place.done() and not place.cancelled():  # given a place that it cannot take any more
+                self._working -= 1
+                self._next()
+            if isinstance(error, TimeoutError):
+                self.state.metrics.refused("time")
+                raise RequestTimeoutError("the request waited for others until its time was over") from None
+            raise
+
+    def _next(self) -> None:
+        while self._waiting and self._working < _concurrency(self.state.settings.limits):
+            place = self._waiting.popleft()
+            if not place.done():
+                self._working += 1
+                place.set_result(None)
+
+    def _refuse_busy(self, reason: str) -> None:
+        self.state.metrics.refused(reason)
+        raise OverloadedError("the server has as many requests as it can take; try again", retry_after=1)
+
+    def _log(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
+        write = log.error if status >= 500 else log.info
+        write(
+            "request",
+            id=request.id.decode(),
+            method=scope["method"],
+            path=request.path,
+            status=status,
+            ms=round(1e3 * seconds, 3),
+            bytes=len(request.body),
+            **request.details,
+        )
+
+
+class ClientGone(Exception):
+    """Nobody waits for the answer any more."""
+
+
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` returns, and cancel it if the client goes away before that.
+
+    Raises:
+        ClientGone: it did.
+    """
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGone
+        return working.result()
+    finally:
+        for task in (working, gone):
+            if not task.done():
+                task.cancel()
+                # Its end is waited for, so that nothing of the request goes on after it.
+                await asyncio.wait((task,))
+
+
+def _concurrency(limits: Limits) -> int:
+    return limits.concurrency or _TWICE_THE_CORES
+
+
+async def _message(receive: Receive) -> Any:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
+
+
+def _replayed(body: bytes | bytearray, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that was read already."""
+    given = False
+
+    async def again() -> Any:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+    return again

@@ -1,0 +1,83 @@
+"""POST /inference: Qdrant's protocol."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from bm25.inference.engine import Answer, purpose_of, usage_dict
+from bm25.inference.errors import AuthenticationError, TooLargeError
+from bm25.inference.models import Call
+from bm25.inference.request import InferenceRequest, Input, decode_request
+from bm25.server.gate import Request, unless_gone
+from bm25.server.responses import Receive, Send, json_bytes, send_json
+from bm25.server.state import State
+
+__all__ = ["Inference", "check_inputs", "embed"]
+
+
+class Inference:
+    """The endpoint."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        asked = decode_request(request.body)
+        if not request.authenticated:
+            # Qdrant sends the token of its configuration in the body, and no header of ours.
+            token = None if asked.token is None else asked.token.encode("utf-8", "replace")
+            if token is None or not self.state.keys.accepts(token):
+                self.state.metrics.refused("key")
+                raise AuthenticationError(
+                    "the API key is wrong or missing: send it as header `api-key`, as `Authorization: "
+                    "Bearer`, or as `token` in the body (in Qdrant's configuration: inference.token)"
+                )
+        answer = await embed(self.state, request, receive, asked)
+        body = json_bytes({"embeddings": answer.embeddings, "usage": usage_dict(answer.usage)})
+        await send_json(send, body)
+
+
+async def embed(state: State, request: Request, receive: Receive, asked: InferenceRequest) -> Answer:
+    """Return the answer of the engine in force, and count what was done.
+
+    Raises:
+        InferenceError: it has none.
+        ClientGone: the client went away before there was one.
+    """
+    inputs = asked.inputs
+    check_inputs(state, inputs)
+    request.details["inputs"] = len(inputs)
+    answer = state.engine.embed_now(asked)
+    if answer is not None:
+        name = inputs[0].model
+        state.metrics.embedded(name, len(inputs), answer.usage.get(name))
+        return answer
+    with state.engine_in_use() as engine:
+        call = Call(purpose_of(asked), request.provider_keys(), request.deadline, request.id.decode("ascii"))
+        answer = await unless_gone(receive, engine.ainfer(asked, call))
+        for name, number in Counter(one.model for one in inputs).items():
+            state.metrics.embedded(engine.label(name), number, answer.usage.get(name))
+    return answer
+
+
+def check_inputs(state: State, inputs: list[Input]) -> None:
+    """Raise `TooLargeError` for more inputs, or a longer text, than the limits allow."""
+    limits = state.settings.limits
+    if len(inputs) > limits.max_inputs:
+        state.metrics.refused("inputs")
+        raise TooLargeError(
+            f"inputs: {len(inputs):,} inputs, and {limits.max_inputs:,} are allowed in one request "
+            "(limits.max_inputs); send several requests"
+        )
+    longest = limits.max_text_bytes
+    for one in inputs:
+        if one.data_type != "text" or not isinstance(one.data, str):
+            continue
+        # A character has at most 4 bytes: most texts need not be measured.
+        if 4 * len(one.data) > longest and len(one.data.encode("utf-8", "replace")) > longest:
+            state.metrics.refused("text")
+            raise TooLargeError(
+                f"inputs[{one.position}].data: a text of more than {longest:,} bytes "
+                "(limits.max_text_bytes); split it"
+            )
