@@ -1,8 +1,8 @@
 """Text into vectors behind one API: our BM25 models, external providers and local dense models.
 
 `InferenceEngine` answers the requests that Qdrant sends to an inference service, `infer` does so with the
-built-in models, and `replace_inference_objects` puts vectors in place of the inference objects of a request to
-Qdrant. `bm25.server` is the same over HTTP.
+built-in models, and `replace_inference_objects` puts vectors in place of the inference objects of a request
+to Qdrant. `bm25.server` is the same over HTTP.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from bm25.inference.errors import InvalidRequestError
 from bm25.inference.models import Call, Embedding, Embeddings, Kind, Modality, Purpose
 from bm25.inference.request import Input
 from bm25.inference.settings import Bm25Model as Bm25ModelSettings
+from bm25.singles import check_unicode
 from bm25.store.layout import MANIFEST
 
 if TYPE_CHECKING:
@@ -71,14 +72,13 @@ class Bm25Model:
         self._for_options: OrderedDict[bytes, Bm25Encoder] = OrderedDict()
         self._store: StatisticsStore | None = None
         self._statistics: tuple[int, CorpusStatistics] | None = None
-        self._seen: tuple[int, ...] = ()
+        self._seen: tuple[int, ...] = ()  # the state of the manifest that was read last
         self._next_look = math.inf
         if settings.statistics is None:
             self._encoder = Bm25Encoder(Bm25Config.from_dict(self._overrides()))
             return
         from bm25.store import StatisticsStore
 
-        self._seen = self._manifest_state()
         self._store = StatisticsStore.open(settings.statistics)
         self._encoder = self._store.encoder(**self._overrides())
         self._next_look = time.monotonic() + LOOK
@@ -228,7 +228,7 @@ def _embed(encoder: Bm25Encoder, inputs: Sequence[Input], purpose: Purpose) -> E
             return _embed_singly(encoder, texts, purpose)
         vectors = encoder.encode_queries(texts) if purpose == "search" else encoder.encode_documents(texts)
     except Bm25InputError as error:
-        raise _with_place(encoder, inputs, error) from None
+        raise _with_place(inputs, error) from None
     indices, values = vectors.indices, vectors.values
     embeddings: list[Embedding] = [
         {"indices": indices[start:end], "values": values[start:end]}
@@ -249,10 +249,10 @@ def _embed_singly(encoder: Bm25Encoder, texts: list[str], purpose: Purpose) -> E
     return Embeddings(embeddings, tokens)
 
 
-def _with_place(encoder: Bm25Encoder, inputs: Sequence[Input], error: Bm25InputError) -> InvalidRequestError:
+def _with_place(inputs: Sequence[Input], error: Bm25InputError) -> InvalidRequestError:
     for one in inputs:
         try:
-            encoder.encode_query(one.data)
+            check_unicode(one.data, "the text")
         except Bm25InputError as again:
             return InvalidRequestError(f"inputs[{one.position}].data: {again}")
     return InvalidRequestError(str(error))

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from bm25.analysis.languages import nearest
 from bm25.errors import Bm25Error
 from bm25.inference import settings as kinds
+from bm25.inference.background import BackgroundLoop
 from bm25.inference.bm25_model import SMALL, Bm25Model, options_key
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, UpstreamError
 from bm25.inference.models import Call, Embedding, Embeddings, Model, Purpose
@@ -28,8 +29,6 @@ BUILT_IN = ("bm25", "qdrant/bm25")
 """Qdrant's own names of its BM25 model, understood in any case."""
 
 MODALITIES = ("text", "image", "object")
-
-T = TypeVar("T")
 
 
 class Answer(NamedTuple):
@@ -79,8 +78,7 @@ class InferenceEngine:
             else:
                 self._models[name] = self._build(name, settings)
         self._families = tuple(name for name in self._models if name.endswith("/"))
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = threading.Lock()
+        self._background = BackgroundLoop()
 
     def _build(self, name: str, settings: ModelSettings | ProviderSettings) -> Model:
         try:
@@ -195,7 +193,7 @@ class InferenceEngine:
             deadline = float("inf") if timeout is None else time.monotonic() + timeout
             given = {name.lower(): key for name, key in (keys or {}).items()}
             call = Call(purpose_of(asked), given, deadline)
-            answer = self._run(self.ainfer(asked, call))
+            answer = self._background.run(self.ainfer(asked, call))
         return {"embeddings": [plain(one) for one in answer.embeddings], "usage": usage_dict(answer.usage)}
 
     def _checked(self, name: str, inputs: list[Input]) -> Model:
@@ -225,11 +223,8 @@ class InferenceEngine:
 
     def close(self) -> None:
         """Close what was opened: connections, stores, threads."""
-        self._run(self.aclose())
-        with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
+        self._background.run(self.aclose())
+        self._background.stop()
 
     async def aclose(self, *, keep: InferenceEngine | None = None) -> None:
         """Close the models, except those that another engine has taken over, and the threads."""
@@ -239,20 +234,6 @@ class InferenceEngine:
                 await model.close()
         if keep is None:
             self._executor.shutdown(wait=False)
-
-    def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine to its end in the engine's own loop, so that connections last between calls."""
-        with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="bm25-inference", daemon=True).start()
-            loop = self._loop
-        future = asyncio.run_coroutine_threadsafe(work, loop)
-        try:
-            return future.result()
-        except BaseException:
-            future.cancel()
-            raise
 
 
 def infer(

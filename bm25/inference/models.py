@@ -11,7 +11,7 @@ import numpy as np
 
 from bm25.inference.request import Input
 
-__all__ = ["Call", "Embedding", "Embeddings", "Kind", "Model", "Modality", "Purpose", "SparseEmbedding"]
+__all__ = ["Call", "Embedding", "Embeddings", "Kind", "Modality", "Model", "Purpose", "SparseEmbedding"]
 
 Array = np.ndarray[Any, Any]
 
@@ -83,8 +83,8 @@ class Model(Protocol):
         """Return an embedding for each input.
 
         Args:
-            inputs: at least one, all with this model's name (or prefix) and of a modality that it takes; their
-                options may differ. Equal inputs are given once.
+            inputs: at least one, all with this model's name (or prefix) and of a modality that it takes;
+                their options may differ. Equal inputs are given once.
             call: the request that they are part of.
 
         Raises:
