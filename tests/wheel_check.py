@@ -33,6 +33,16 @@ except MissingExtraError as error:
     message = str(error)
 assert "bm25-engine[edge]" in message
 
+# Neither are the packages of the server; its page is.
+message = ""
+try:
+    from bm25.inference import infer
+except MissingExtraError as error:
+    message = str(error)
+assert "bm25-engine[inference]" in message
+for name in ("index.html", "page.css", "page.js"):
+    assert (Path(bm25.__file__).parent / "server" / "page" / name).stat().st_size > 1000
+
 vectors = Bm25Encoder().encode_documents(["Hello hello world the quick"])
 assert vectors.indices.tolist() == [74040069, 613153351, 771291085]
 assert vectors.values.tolist() == [1.6741974353790283, 1.9014179706573486, 1.6741974353790283]

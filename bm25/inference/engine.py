@@ -15,6 +15,7 @@ import numpy as np
 
 from bm25.analysis.languages import nearest
 from bm25.errors import Bm25Error
+from bm25.inference import providers
 from bm25.inference import settings as kinds
 from bm25.inference.background import BackgroundLoop
 from bm25.inference.bm25_model import SMALL, Bm25Model, options_key
@@ -81,21 +82,18 @@ class InferenceEngine:
         self._background = BackgroundLoop()
 
     def _build(self, name: str, settings: ModelSettings | ProviderSettings) -> Model:
+        if isinstance(settings, kinds.CompatibleModel):
+            return providers.compatible(name, settings)
+        if isinstance(settings, ProviderSettings):
+            return providers.build(name.removesuffix("/"), settings)
         try:
             if isinstance(settings, kinds.Bm25Model):
                 return Bm25Model(name, settings, self._executor)
-            if isinstance(settings, kinds.FastEmbedModel):
-                from bm25.inference import local
+            from bm25.inference import local
 
-                return local.build(name, settings)
-            from bm25.inference import providers
-
-            if isinstance(settings, kinds.CompatibleModel):
-                return providers.compatible(name, settings)
-            return providers.build(name.removesuffix("/"), settings)
+            return local.build(name, settings)
         except Bm25Error as error:
-            what = f"providers.{name[:-1]}" if isinstance(settings, ProviderSettings) else f'models."{name}"'
-            error.args = (f"{what}: {error}",)
+            error.args = (f'models."{name}": {error}',)
             raise
 
     def model(self, name: str, place: str = "model") -> Model:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bm25.inference.errors import InferenceError
-from bm25.server import analysis, page, status
+from bm25.server import analysis, openai, openapi, page, status, tei
 from bm25.server.gate import Gate
 from bm25.server.inference import Inference
 from bm25.server.responses import Receive, Scope, Send, error_body
@@ -36,7 +36,9 @@ class App:
     def __init__(self, settings: ServerSettings) -> None:
         self.state = State(settings)
         inference = Inference(self.state)
-        routes: Sequence[Route] = [*status.routes, *analysis.routes, *page.routes]
+        routes: Sequence[Route] = [
+            *status.routes, *analysis.routes, *page.routes, *tei.routes, *openai.routes, *openapi.routes
+        ]  # fmt: skip
         framework = Starlette(
             routes=routes, lifespan=self._lifespan, exception_handlers={HTTPException: _http_error}
         )

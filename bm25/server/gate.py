@@ -12,6 +12,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,6 +45,14 @@ KEY_IN_BODY = "/inference"
 T = TypeVar("T")
 
 log = structlog.get_logger("bm25.server")
+
+_HEADERS = {
+    405: [(b"allow", b"POST")],
+    # The rest of the body is not wanted.
+    408: [(b"connection", b"close")],
+    413: [(b"connection", b"close")],
+    429: [(b"connection", b"close")],
+}
 
 _TWICE_THE_CORES = 2 * (os.cpu_count() or 1)  # asking takes as long as a short request
 
@@ -152,8 +161,7 @@ class Gate:
         except InferenceError as error:
             if status:  # the answer has begun: all that is left is to break it off
                 raise
-            close = [(b"connection", b"close")] if isinstance(error, TooLargeError | OverloadedError) else []
-            await send_error(send_with_id, path, error, close)
+            await send_error(send_with_id, path, error, _HEADERS.get(error.status, ()))
         except (Bm25InputError, Bm25ConfigError) as error:
             if status:
                 raise
@@ -217,7 +225,9 @@ class Gate:
 
     async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(request.path)
-        if endpoint is not None and scope["method"] == "POST":
+        if endpoint is not None:
+            if scope["method"] != "POST":
+                raise InferenceError(f"{scope['method']} is not allowed here; POST a request", status=405)
             await endpoint(request, receive, send)
             return
         scope["bm25.request"] = request
@@ -228,27 +238,28 @@ class Gate:
         try:
             async with asyncio.timeout(limits.body_timeout):
                 message = await _message(receive)
-                body = message.get("body", b"")
-                self._buffered += len(body)
-                request.body = body
+                request.body = body = message.get("body", b"")
+                self._take(len(body), len(body), limits)
                 if not message.get("more_body"):
-                    self._check_size(len(body), limits)
                     return
                 request.body = whole = bytearray(body)
                 while message.get("more_body"):
-                    self._check_size(len(whole), limits)
-                    if self._buffered > limits.max_buffered_bytes:
-                        self._refuse_busy("memory")
                     message = await _message(receive)
                     body = message.get("body", b"")
                     whole += body
-                    self._buffered += len(body)
-                self._check_size(len(whole), limits)
+                    self._take(len(body), len(whole), limits)
         except TimeoutError:
             raise RequestTimeoutError(
                 f"the body did not come within {limits.body_timeout:g} seconds (limits.body_timeout)",
                 status=408,
             ) from None
+
+    def _take(self, size: int, whole: int, limits: Limits) -> None:
+        """Note a piece of a body of which there are `whole` bytes by now."""
+        self._buffered += size
+        self._check_size(whole, limits)
+        if self._buffered > limits.max_buffered_bytes:
+            self._refuse_busy("memory")
 
     def _check_size(self, size: int, limits: Limits) -> None:
         if size > limits.max_body_bytes:
@@ -287,16 +298,18 @@ class Gate:
 
     def _log(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
         write = log.error if status >= 500 else log.info
-        write(
-            "request",
-            id=request.id.decode(),
-            method=scope["method"],
-            path=request.path,
-            status=status,
-            ms=round(1e3 * seconds, 3),
-            bytes=len(request.body),
-            **request.details,
-        )
+        # A log that cannot be written, to a full disk or a closed pipe, keeps no answer from its client.
+        with suppress(OSError, ValueError):
+            write(
+                "request",
+                id=request.id.decode(),
+                method=scope["method"],
+                path=request.path,
+                status=status,
+                ms=round(1e3 * seconds, 3),
+                bytes=len(request.body),
+                **request.details,
+            )
 
 
 class ClientGone(Exception):

@@ -15,6 +15,8 @@ __all__ = ["configure", "failure"]
 
 def configure(format: Literal["json", "text"], level: str) -> None:
     """Have everything in this process that logs do so in one format, to standard error."""
+    # The process's own, whatever stands in for it at the moment: the loggers keep it.
+    stream = sys.__stderr__ or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
     common: list[Any] = [
         structlog.stdlib.add_log_level,
@@ -22,25 +24,26 @@ def configure(format: Literal["json", "text"], level: str) -> None:
     ]
     if format == "json":
         last: Any = structlog.processors.JSONRenderer(serializer=_json)
-        factory: Any = structlog.BytesLoggerFactory(file=sys.stderr.buffer)
+        last_of_others: Any = structlog.processors.JSONRenderer(serializer=_json_text)
+        factory: Any = structlog.BytesLoggerFactory(file=stream.buffer)
     else:
-        last = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-        factory = structlog.WriteLoggerFactory(file=sys.stderr)
+        last = last_of_others = structlog.dev.ConsoleRenderer(colors=stream.isatty())
+        factory = structlog.WriteLoggerFactory(file=stream)
     structlog.configure(
         processors=[*common, last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        _Formatter(
+        structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[
                 structlog.stdlib.add_logger_name,
                 structlog.stdlib.PositionalArgumentsFormatter(),
                 *common,
             ],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last_of_others],
         )
     )
     for name in ("bm25", "uvicorn"):
@@ -65,9 +68,5 @@ def _json(event: dict[str, Any], **_: Any) -> bytes:
     return orjson.dumps(event, default=str)
 
 
-class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Makes text of the bytes that `_json` returns: a stream of the standard library's takes no bytes."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line: Any = super().format(record)
-        return line.decode() if isinstance(line, bytes) else line
+def _json_text(event: dict[str, Any], **_: Any) -> str:
+    return _json(event).decode()

@@ -15,7 +15,11 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_TEI_TYPES = {401: "unauthenticated", 413: "validation", 422: "validation", 424: "backend", 429: "overloaded"}
+_TEI_PATHS = frozenset({"/embed", "/embed_sparse", "/info"})
+_TEI_TYPES = {400: "Empty", 401: "Unauthenticated", 403: "Unauthenticated", 429: "Overloaded"}
+
+_OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_OPENAI_CODES = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 
 
 def json_bytes(value: Any) -> bytes:
@@ -43,11 +47,21 @@ async def send_error(send: Send, path: str, error: InferenceError, headers: Any 
 def error_body(path: str, error: InferenceError) -> bytes:
     """Return what a client of the door at `path` is told."""
     message = str(error)
-    if path.startswith("/v1/"):  # OpenAI's clients
-        return json_bytes(
-            {"error": {"message": message, "type": "invalid_request_error", "code": error.status}}
-        )
-    if path.startswith("/embed"):  # text-embeddings-inference's
-        kind = _TEI_TYPES.get(error.status, "validation" if error.status < 500 else "backend")
+    if path.startswith("/v1/"):
+        return json_bytes({"error": _openai_error(path, message, error.status)})
+    if path in _TEI_PATHS:
+        backend = error.status == 424 or error.status >= 500
+        kind = _TEI_TYPES.get(error.status, "Backend" if backend else "Validation")
         return json_bytes({"error": message, "error_type": kind})
     return json_bytes({"error": message})
+
+
+def _openai_error(path: str, message: str, status: int) -> dict[str, Any]:
+    known_path = path == "/v1/embeddings" or path.startswith("/v1/models")
+    other = "server_error" if status >= 500 else "invalid_request_error"
+    return {
+        "message": message,
+        "type": _OPENAI_TYPES.get(status, other),
+        "param": None,
+        "code": _OPENAI_CODES.get(status) if known_path else None,
+    }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bm25.inference import providers
 from bm25.inference.engine import InferenceEngine
 from bm25.server.keys import ApiKeys
 from bm25.server.metrics import Metrics
@@ -35,6 +36,7 @@ class State:
         self.engine = InferenceEngine(settings.models, settings.providers)
         self.keys = ApiKeys(settings.api_keys)
         self.metrics = Metrics()
+        providers.observe(self.metrics.upstream)
         self._users: dict[InferenceEngine, int] = {}
         self._retired: dict[InferenceEngine, InferenceEngine] = {}
 

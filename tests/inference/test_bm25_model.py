@@ -82,7 +82,7 @@ def test_inputs_with_different_options_keep_their_places():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kk": 1}, r"inputs\[3\]\.options\.kk: model 'm' has no option 'kk' that a request may set \(did you mean"),
+        ({"kk": 1}, r"inputs\[3\]\.options\.kk: model 'm' has no option 'kk' that a request may set "),
         ({"language": "german"}, r"inputs\[3\]\.options\.language: .* allowed: k, b"),
         ({"k": -1}, r"inputs\[3\]\.options: k must be .*, got -1"),
         ({"k": "x"}, r"inputs\[3\]\.options: k must be a number, got str 'x'"),
@@ -93,7 +93,7 @@ def test_a_wrong_option_is_named_by_its_place(options, message):
     model = Bm25Model("m", Settings(allowed_options=["k", "b"]))
     with pytest.raises(InvalidRequestError, match=f"^{message}"):
         model.embed_now([Input("x", "m", "text", options, 3)], "update")
-    with pytest.raises(InvalidRequestError, match="^options"):
+    with pytest.raises(InvalidRequestError, match=r"^options"):
         model.encoder(options)
 
 
