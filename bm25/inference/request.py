@@ -11,7 +11,7 @@ from bm25.inference.errors import InvalidRequestError
 __all__ = ["InferenceRequest", "Input", "decode_request", "invalid", "request_from_dict"]
 
 
-class Input(msgspec.Struct):
+class Input(msgspec.Struct, gc=False):
     """One thing to embed.
 
     Attributes:

@@ -116,6 +116,7 @@ class Gate:
         self._open = 0  # requests from their headers to the end of the answer
         self._working = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._queued = 0  # of those that wait, the ones still there
         self._buffered = 0  # bytes of bodies in memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -185,7 +186,7 @@ class Gate:
     async def note(self) -> None:
         """Note once a second, for the metrics, how many requests there are; without end."""
         while True:
-            self.state.metrics.now(self._open, sum(not place.done() for place in self._waiting))
+            self.state.metrics.now(self._open, self._queued)
             await asyncio.sleep(1.0)
 
     async def _pass(
@@ -204,8 +205,7 @@ class Gate:
             raise AuthenticationError(
                 "the API key is wrong or missing: send it as header `api-key`, or `Authorization: Bearer`"
             )
-        if self._open > _concurrency(limits) + limits.queue:
-            self._refuse_busy("queue")
+        self._check_queue(limits)
         if scope["method"] in ("POST", "PUT"):
             if content_length is not None:
                 self._check_size(int(content_length), limits)
@@ -214,6 +214,7 @@ class Gate:
             await self._answer(scope, request, receive, send)
             return
         if self._working >= _concurrency(limits):
+            self._check_queue(limits)  # again: many bodies may have come at once
             await self._wait(request)
         else:
             self._working += 1
@@ -269,10 +270,16 @@ class Gate:
                 "(limits.max_body_bytes); send fewer inputs at once"
             )
 
+    def _check_queue(self, limits: Limits) -> None:
+        # Requests whose bodies are still on their way do not count, so that slow clients take no places.
+        if self._working >= _concurrency(limits) and self._queued >= limits.queue:
+            self._refuse_busy("queue")
+
     async def _wait(self, request: Request) -> None:
         """Wait for a place among the requests at work, first come first served."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)
+        self._queued += 1
         try:
             async with asyncio.timeout(max(0.0, request.deadline - time.monotonic())):
                 await place
@@ -284,6 +291,8 @@ class Gate:
                 self.state.metrics.refused("time")
                 raise RequestTimeoutError("the request waited for others until its time was over") from None
             raise
+        finally:
+            self._queued -= 1
 
     def _next(self) -> None:
         while self._waiting and self._working < _concurrency(self.state.settings.limits):
