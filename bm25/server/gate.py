@@ -12,11 +12,8 @@ import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import structlog
 
 from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.inference.errors import (
@@ -27,7 +24,7 @@ from bm25.inference.errors import (
     RequestTimeoutError,
     TooLargeError,
 )
-from bm25.server.logs import failure
+from bm25.server.logs import failure, log_request
 from bm25.server.responses import Receive, Scope, Send, send_error
 from bm25.server.state import State
 
@@ -43,8 +40,6 @@ KEY_IN_BODY = "/inference"
 """Where the key may come as `token` in the body, which is how Qdrant sends the one of its configuration."""
 
 T = TypeVar("T")
-
-log = structlog.get_logger("bm25.server")
 
 _HEADERS = {
     405: [(b"allow", b"POST")],
@@ -306,19 +301,16 @@ class Gate:
         raise OverloadedError("the server has as many requests as it can take; try again", retry_after=1)
 
     def _log(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
-        write = log.error if status >= 500 else log.info
-        # A log that cannot be written, to a full disk or a closed pipe, keeps no answer from its client.
-        with suppress(OSError, ValueError):
-            write(
-                "request",
-                id=request.id.decode(),
-                method=scope["method"],
-                path=request.path,
-                status=status,
-                ms=round(1e3 * seconds, 3),
-                bytes=len(request.body),
-                **request.details,
-            )
+        fields = {
+            "id": request.id.decode(),
+            "method": scope["method"],
+            "path": request.path,
+            "status": status,
+            "ms": round(1e3 * seconds, 3),
+            "bytes": len(request.body),
+            **request.details,
+        }
+        log_request(fields, failed=status >= 500)
 
 
 class ClientGone(Exception):
