@@ -1,5 +1,6 @@
 """The benchmarks run, on little text: their figures are of interest only from `make bench`."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -12,6 +13,9 @@ from benchmarks import (
     growth,
     peers,
     profile,
+    server,
+    server_overload,
+    server_texts,
     statistics,
     store,
     synthetic,
@@ -98,6 +102,30 @@ def test_growth(tmp_path):
     with StatisticsStore.open(tmp_path / "store") as grown:
         # Some terms share an id.
         assert growth.terms_in(3000) * 0.999 < len(grown.statistics()) <= growth.terms_in(3000)
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk makes the load")
+def test_server(capsys):
+    figures = server.measure(server.REDUCED)
+    assert {"query, bm25 serve", "document, Starlette echo", server.IN_PROCESS} <= set(figures)
+    assert all(one.rate > 0 and one.failed == 0 for one in figures.values())
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("|---|") for line in lines) == 5
+
+
+@pytest.mark.skipif(shutil.which("hey") is None, reason="hey makes the load")
+def test_server_overload():
+    figures = server_overload.measure(seconds=1.0, documents=20)
+    assert len(figures) == 3
+    assert all(one.accepted > 0 and one.failed == 0 for one in figures.values())
+
+
+def test_documents_for_the_server_are_of_the_size_wanted():
+    documents = server_texts.documents(20)
+    assert len(documents) == 20
+    assert all(len(document) <= server_texts.LENGTH for document in documents)
+    assert server_texts.megabytes(documents) > 20 * 0.9 * server_texts.LENGTH / 1e6
+    assert documents[0].startswith(TEXTS[0])
 
 
 def test_synthetic_terms_are_distinct():

@@ -10,7 +10,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn, TextIO
 
-from bm25.cli import analyze, demo, encode, evaluate, explain, query, schema, stats, verify, warmup
+from bm25.cli import (
+    analyze,
+    demo,
+    encode,
+    evaluate,
+    explain,
+    query,
+    schema,
+    serve,
+    stats,
+    verify,
+    warmup,
+)  # fmt: skip
 from bm25.errors import Bm25ConfigError, Bm25ConfigWarning, Bm25Error
 
 __all__ = ["main"]
@@ -127,6 +139,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (encode, query, analyze, stats, verify, explain, evaluate, demo, schema, warmup):
+    for command in (encode, query, analyze, stats, verify, explain, evaluate, demo, serve, schema, warmup):
         command.add_parser(commands)
     return parser

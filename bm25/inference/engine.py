@@ -15,7 +15,6 @@ import numpy as np
 
 from bm25.analysis.languages import nearest
 from bm25.errors import Bm25Error
-from bm25.inference import providers
 from bm25.inference import settings as kinds
 from bm25.inference.background import BackgroundLoop
 from bm25.inference.bm25_model import SMALL, Bm25Model, options_key
@@ -82,10 +81,12 @@ class InferenceEngine:
         self._background = BackgroundLoop()
 
     def _build(self, name: str, settings: ModelSettings | ProviderSettings) -> Model:
-        if isinstance(settings, kinds.CompatibleModel):
+        if isinstance(settings, kinds.CompatibleModel | ProviderSettings):
+            from bm25.inference import providers  # with an HTTP client, which BM25 does without
+
+            if isinstance(settings, ProviderSettings):
+                return providers.build(name.removesuffix("/"), settings)
             return providers.compatible(name, settings)
-        if isinstance(settings, ProviderSettings):
-            return providers.build(name.removesuffix("/"), settings)
         try:
             if isinstance(settings, kinds.Bm25Model):
                 return Bm25Model(name, settings, self._executor)

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from starlette.exceptions import HTTPException
+
 from bm25.errors import Bm25ConfigError, Bm25InputError
 from bm25.inference.errors import (
     AuthenticationError,
@@ -47,6 +49,12 @@ _HEADERS = {
     408: [(b"connection", b"close")],
     413: [(b"connection", b"close")],
     429: [(b"connection", b"close")],
+}
+
+_MESSAGES = {
+    404: "there is nothing here; POST /inference is Qdrant's protocol, GET / a page to try it, GET /openapi.json "
+    "describes the rest",
+    405: "this method is not allowed here",
 }
 
 _TWICE_THE_CORES = 2 * (os.cpu_count() or 1)  # asking takes as long as a short request
@@ -158,6 +166,14 @@ class Gate:
             if status:  # the answer has begun: all that is left is to break it off
                 raise
             await send_error(send_with_id, path, error, _HEADERS.get(error.status, ()))
+        except HTTPException as error:  # of the framework: an unknown path, a wrong method
+            if status:
+                raise
+            said = InferenceError(_MESSAGES.get(error.status_code, error.detail), status=error.status_code)
+            headers = [
+                (name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()
+            ]
+            await send_error(send_with_id, path, said, headers)
         except (Bm25InputError, Bm25ConfigError) as error:
             if status:
                 raise
@@ -200,12 +216,14 @@ class Gate:
             raise AuthenticationError(
                 "the API key is wrong or missing: send it as header `api-key`, or `Authorization: Bearer`"
             )
-        self._check_queue(limits)
+        always = path in OPEN or path == "/metrics"  # said even by a server that is full
+        if not always:
+            self._check_queue(limits)
         if scope["method"] in ("POST", "PUT"):
             if content_length is not None:
                 self._check_size(int(content_length), limits)
             await self._read(request, receive, limits)
-        if path in OPEN or path == "/metrics":  # said even by a server that is full
+        if always:
             await self._answer(scope, request, receive, send)
             return
         if self._working >= _concurrency(limits):

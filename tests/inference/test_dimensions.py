@@ -115,6 +115,7 @@ def test_what_is_not_the_same():
     inputs = [
         one("a"), one("b"), one("a", model="n"), one("a", data_type="image"), one("a", data_type="object"),
         one('"a"'), one('"a"', data_type="object"), one(["a"], data_type="object"), one('["a"]'),
+        one('["a"]', data_type="object"),
     ]  # fmt: skip
     _, seen = embed(*inputs)
     assert seen == inputs

@@ -1,6 +1,7 @@
 import copy
 import json
 import math
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,18 @@ def test_what_has_nothing_to_replace_is_shared_and_the_rest_copied():
     assert replace_inference_objects(empty) is not empty
 
 
+def test_a_list_is_copied_once_for_all_that_is_in_it():
+    class Counted(list):
+        copies = 0
+
+        def __copy__(self):
+            Counted.copies += 1
+            return Counted(self)
+
+    replace_inference_objects({"points": Counted(point({"bm25": TEXT}) for _ in range(5))})
+    assert Counted.copies == 1
+
+
 def test_an_object_that_stands_in_two_places():
     prefetch = {"query": TEXT, "prefetch": [{"query": TEXT}]}
     result = replace_inference_objects({"query": TEXT, "prefetch": [prefetch, prefetch]})
@@ -176,6 +189,25 @@ def test_options_as_models():
     expected = sparse("Ein Fuchs jagt", "search", language="german", k=1.5, stopwords={"custom": ["fuchs"]})
     assert result.nearest == models.SparseVector(**expected)
     assert len(expected["indices"]) == 2
+
+
+def test_models_are_written_as_the_client_sends_them():
+    options = models.Bm25Config(k=1.5, language=None, tokenizer=models.TokenizerType.WORD)
+    document = models.Document(text="a", model="m", options=options)
+    data = {"at": datetime(2024, 2, 29), "of": models.SparseVector(indices=[1], values=[0.5]), "no": None}
+    engine = AnyModel()
+    replace_inference_objects(
+        [
+            models.Prefetch(query=document),
+            models.Prefetch(query=models.InferenceObject(object=data, model="m")),
+        ],
+        engine=engine,
+    )
+    sent = {"at": "2024-02-29T00:00:00", "of": {"indices": [1], "values": [0.5]}, "no": None}
+    assert engine.inputs == [
+        {"data": "a", "data_type": "text", "model": "m", "options": {"k": 1.5, "tokenizer": "word"}},
+        {"data": sent, "data_type": "object", "model": "m"},
+    ]
 
 
 # Errors

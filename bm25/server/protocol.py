@@ -1,0 +1,215 @@
+"""Uvicorn's HTTP protocol with guards: slow and oversized headers, and too many connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from bm25.server.settings import Limits
+
+__all__ = ["GuardedConfig", "GuardedProtocol"]
+
+LINGER = 1.0
+MAX_LINGERING = 128
+LOG_INTERVAL = 10.0
+
+_logger = logging.getLogger("bm25.server")
+
+
+class GuardedConfig(Config):
+    """A configuration of uvicorn that also has the limits; connections made later see new ones."""
+
+    def __init__(self, app: Any, limits: Limits, **options: Any) -> None:
+        super().__init__(app, http=GuardedProtocol, **options)
+        self.lingering = 0
+        self._refused: dict[str, tuple[int, float]] = {}  # by reason: how many, and when to say so next
+        self.set_limits(limits)
+
+    def set_limits(self, limits: Limits) -> None:
+        """Let these hold from the next connection on."""
+        self.limits = limits
+        self.timeout_keep_alive = limits.idle_timeout  # type: ignore[assignment]  # a float serves as well
+
+    def count_refused(self, why: str) -> None:
+        """Log that a connection was refused, but not each one of a flood."""
+        number, due = self._refused.get(why, (0, 0.0))
+        number, now = number + 1, time.monotonic()
+        if now >= due:
+            _logger.warning("refused %d connections: %s", number, why)
+            number, due = 0, now + LOG_INTERVAL
+        self._refused[why] = number, due
+
+
+class _HeadersTooLarge(Exception):
+    """Ends the parsing of a request."""
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """Closes connections that do not send complete headers in time, and refuses what is beyond a limit.
+
+    The time runs from the connection's start, later from the first byte of a request; between the two the
+    connection is idle, for which uvicorn has a timer of its own. A request whose headers come in one piece,
+    as nearly all do, sets no timer here.
+
+    Relies on names of uvicorn that are not documented: attributes and callbacks of `HttpToolsProtocol`,
+    `RequestResponseCycle` and `FlowControl`.
+    """
+
+    config: GuardedConfig
+
+    def __init__(
+        self,
+        config: GuardedConfig,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        limits = config.limits
+        self._max_header_bytes = limits.max_header_bytes
+        self._header_timeout = limits.header_timeout
+        self._header_timer: asyncio.TimerHandle | None = None
+        self._in_headers = True
+        self._refusal = HTTPStatus.BAD_REQUEST
+        # Bytes that have come since the end of the last headers or the last piece of a body. In between are
+        # headers only, or the lines between chunks and the trailers, of which there should be few as well.
+        self._overhead = 0
+        self._piece = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for headers, or refuse the connection."""
+        super().connection_made(transport)
+        limit = self.config.limits.max_connections
+        if len(self.connections) > limit:
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, f"{limit} connections are open, which is the limit")
+        else:
+            self._arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what has come, and see what is still to come."""
+        self._piece = len(data)
+        self._overhead += self._piece
+        super().data_received(data)
+        if self._overhead > self._max_header_bytes and self.parser is not None:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, self._too_large())
+        # Of a request that has been answered the rest of the body may come, or empty lines.
+        elif self._header_timer is None and (
+            self._in_headers or (self.cycle is not None and self.cycle.response_complete)
+        ):
+            self._arm()
+
+    def on_message_begin(self) -> None:
+        """Note that headers follow."""
+        self._in_headers = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Refuse headers that are too large, start the request otherwise."""
+        self._in_headers = False
+        self._disarm()
+        limit = self._max_header_bytes
+        # Counting the headers takes time, so it is done only where so many bytes have come.
+        if (self._piece > limit or self._overhead > limit) and self._header_bytes() > limit:
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise _HeadersTooLarge
+        self._overhead = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass a piece of a body on."""
+        self._overhead = 0
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be parsed; uvicorn calls this, also after an exception of a callback."""
+        if self._refusal == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+            msg = self._too_large()
+        self._refuse(self._refusal, msg)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End an idle connection, and one whose client does not read what it was sent."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _header_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _too_large(self) -> str:
+        return f"the headers are larger than {self._max_header_bytes} bytes, which is the limit"
+
+    def _arm(self) -> None:
+        if self.parser is not None and not self.transport.is_closing():
+            self._header_timer = self.loop.call_later(self._header_timeout, self._on_header_timeout)
+
+    def _disarm(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+            self._header_timer = None
+
+    def _on_header_timeout(self) -> None:
+        self._header_timer = None
+        if self.flow.read_paused:  # by us, so the client cannot be blamed
+            self._arm()
+        elif self._responding():
+            self.cycle.keep_alive = False
+        else:
+            self.config.count_refused(f"no complete headers came in {self._header_timeout:g} s")
+            self.transport.abort()
+
+    def _responding(self) -> bool:
+        """Return whether earlier requests, complete ones, are still to be answered."""
+        cycle = self.cycle
+        return cycle is not None and not cycle.response_complete and not cycle.more_body
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Answer with an error, unless that would be taken for another request's answer, and close."""
+        self.config.count_refused(message)
+        if self._responding():
+            self.cycle.keep_alive = False  # which closes the connection after the last response
+            self.transport.pause_reading()
+            self.flow.read_paused = False  # so that nobody resumes
+            return
+        transport, config = self.transport, self.config
+        started = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        self.connection_lost(ConnectionAbortedError())  # with which uvicorn leaves the transport open
+        if started or config.lingering >= MAX_LINGERING:
+            transport.close()
+            return
+        body = json.dumps({"error": message}).encode()
+        retry = b"retry-after: 1\r\n" if status == HTTPStatus.TOO_MANY_REQUESTS else b""
+        head = b"HTTP/1.1 %d %s\r\ncontent-length: %d\r\n" % (status, status.phrase.encode(), len(body))
+        head += b"content-type: application/json\r\nconnection: close\r\n" + retry
+        transport.write(head + b"\r\n" + body)
+        transport.set_protocol(_Farewell(transport, config, self.loop))
+
+
+class _Farewell(asyncio.Protocol):
+    """Reads what the client still sends, for a while, since closing at once could take the answer from it."""
+
+    def __init__(
+        self, transport: asyncio.Transport, config: GuardedConfig, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._config = config
+        config.lingering += 1
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._timer = loop.call_later(LINGER, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._config.lingering -= 1
+        self._timer.cancel()

@@ -1,0 +1,236 @@
+"""`POST /analyze` and `POST /explain` over HTTP."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import httpx
+import pytest
+
+from bm25 import Bm25Config, Bm25Encoder, CorpusStatistics, StatisticsStore
+from bm25.explain import explain
+from bm25.inference.settings import Bm25Model, CompatibleModel
+from bm25.server.settings import Limits, ServerSettings
+from tests.server.serving import serving
+
+CORPUS = ["Dogs run.", "A fox and a dog.", "Foxes are running after foxes.", "Nothing of that."]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    path = tmp_path_factory.mktemp("stores") / "store"
+    store = StatisticsStore.create(path)
+    with store.write() as batch:
+        batch.add([str(i) for i in range(len(CORPUS))], Bm25Encoder(threads=1).count_documents(CORPUS))
+    store.close()
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def client(store):
+    settings = ServerSettings(
+        limits=Limits(max_text_bytes=2000, max_inputs=5),
+        models={
+            "counted": Bm25Model(statistics=store, allowed_options=None),
+            "fixed": Bm25Model(options={"language": "german"}, allowed_options=["b"]),
+            "dense": CompatibleModel(base_url="http://127.0.0.1:9/v1", model="dense"),
+        },
+    )
+    with serving(settings) as address, httpx.Client(base_url=address, timeout=60) as client:
+        yield client
+
+
+def refusal(client, path, body, status=400):
+    sent = {"content": body} if isinstance(body, bytes) else {"json": body}
+    response = client.post(path, **sent)
+    assert response.status_code == status, response.text
+    assert list(response.json()) == ["error"]
+    return response.json()["error"]
+
+
+# POST /analyze
+
+
+def test_a_text_is_analyzed_as_a_document(client):
+    response = client.post("/analyze", json={"text": "The foxes ran"})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["cache-control"] == "no-store"
+    found = response.json()
+    assert found == Bm25Encoder().analyze("The foxes ran").to_dict()
+    assert found["role"] == "document"
+    assert [token["term"] for token in found["tokens"]] == [None, "fox", "ran"]
+    assert found["tokens"][0]["changes"][-1]["reason"] == "stopword (english)"
+    # Two tokens of 256: 2.2 / (1 + 1.2 * (0.25 + 0.75 * 2 / 256)) = 1.6832
+    assert found["vector"][0]["weight"] == pytest.approx(1.6832, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("inference", "role"), [("update", "document"), (None, "document"), ("search", "query")]
+)
+def test_inference_says_the_role(client, inference, role):
+    found = client.post("/analyze", json={"text": "foxes", "inference": inference}).json()
+    assert found == Bm25Encoder().analyze("foxes", role=role).to_dict()
+
+
+def test_options_are_laid_over_the_models(client):
+    body = {"text": "Die Füchse", "model": "qdrant/bm25", "options": {"language": "de", "k": 2}}
+    found = client.post("/analyze", json=body).json()
+    assert found == Bm25Encoder(Bm25Config(language="german", k=2)).analyze("Die Füchse").to_dict()
+    assert [token["term"] for token in found["tokens"]] == [None, "fuchs"]
+
+
+def test_options_of_the_model_count(client):
+    found = client.post("/analyze", json={"text": "Die Füchse", "model": "fixed"}).json()
+    assert [token["term"] for token in found["tokens"]] == [None, "fuchs"]
+
+
+def test_an_empty_text_has_no_tokens(client):
+    found = client.post("/analyze", json={"text": ""}).json()
+    assert (found["tokens"], found["vector"], found["length"]) == ([], [], 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"", "the request is not valid JSON"),
+        (b"{", "the request is not valid JSON"),
+        (b'{"text": "a", "options": ' + b'{"a": ' * 100_000, "nested too deeply"),
+        (b'{"text": "\xff"}', "the request is not valid JSON"),
+        (b'{"text": "\\ud800 and more of it"}', "the request is not valid JSON"),
+        ([], "the request: expected object, got array"),
+        ({}, "text"),
+        ({"text": 5}, "text: expected str, got int"),
+        ({"text": None}, "text: expected str, got null"),
+        ({"text": "a", "option": {}}, "option"),
+        ({"text": "a", "options": []}, "options: expected object | null, got array"),
+        ({"text": "a", "inference": "query"}, "inference: invalid enum value 'query'"),
+        ({"text": "a", "model": "bm52"}, "model: unknown model 'bm52'"),
+        ({"text": "a", "model": "dense"}, "model: 'dense' is no BM25 model.*those here: bm25, qdrant/bm25, "),
+        ({"text": "a", "options": {"b": 2}}, r"options: b must be in \[0.0, 1.0\], got 2"),
+        ({"text": "a", "options": {"kk": 2}}, "options.kk"),
+        ({"text": "a", "model": "fixed", "options": {"k": 2}}, "options.k: model 'fixed' has no option 'k'"),
+        ({"text": "a", "options": {"tokenizer": "multilingual"}}, "'multilingual' has no steps.*/explain"),
+    ],
+)
+def test_what_cannot_be_analyzed_is_refused(client, body, error):
+    message = refusal(client, "/analyze", body)
+    assert re.search(error, message), message
+
+
+def test_the_length_of_a_text_is_limited(client):
+    assert client.post("/analyze", json={"text": "ü" * 1000}).status_code == 200
+    message = refusal(client, "/analyze", {"text": "ü" * 1000 + "a"}, 413)
+    assert message == "text: the text has 2,001 bytes, and 2,000 are allowed (limits.max_text_bytes)"
+
+
+def test_only_posts_are_answered(client):
+    assert client.get("/analyze").status_code == 405
+    assert client.get("/explain").status_code == 405
+
+
+# POST /explain
+
+
+def statistics(texts, config=None):
+    return CorpusStatistics.from_counts(Bm25Encoder(config).count_documents(texts))
+
+
+def test_one_document_is_its_own_corpus(client):
+    response = client.post("/explain", json={"query": "fox dog", "document": "Two foxes"})
+    assert response.headers["cache-control"] == "no-store"
+    found = response.json()
+    about = found.pop("statistics")
+    assert about == {"source": "document", "document_count": 1, "average_length": 2.0}
+    assert found == explain(Bm25Encoder(), statistics(["Two foxes"]), "fox dog", "Two foxes").to_dict()
+    fox, dog = found["terms"]
+    assert (fox["term"], fox["document_frequency"]) == ("fox", 1)
+    assert fox["idf"] == pytest.approx(math.log(1 + 0.5 / 1.5))
+    assert found["score"] == pytest.approx(math.log(1 + 0.5 / 1.5) * 1.6832, abs=1e-4)
+    assert (dog["term_frequency"], dog["score"]) == (0, 0)
+
+
+def test_the_corpus_may_be_given(client):
+    body = {"query": "fox dog", "document": "Two foxes", "documents": CORPUS}
+    found = client.post("/explain", json=body).json()
+    about = found.pop("statistics")
+    assert about["source"] == "documents"
+    assert about["document_count"] == found["document_count"] == 4
+    assert about["average_length"] == statistics(CORPUS).average_length
+    assert found == explain(Bm25Encoder(), statistics(CORPUS), "fox dog", "Two foxes").to_dict()
+
+
+def test_a_corpus_of_nothing_is_one(client):
+    found = client.post("/explain", json={"query": "fox", "document": "fox", "documents": []}).json()
+    assert found["statistics"] == {"source": "documents", "document_count": 0, "average_length": 0.0}
+    assert found["terms"][0]["idf"] == pytest.approx(math.log(2))
+
+
+def test_the_store_of_a_model_is_its_corpus(client):
+    found = client.post(
+        "/explain", json={"query": "fox dog", "document": "Two foxes", "model": "counted"}
+    ).json()
+    about = found["statistics"]
+    assert about["source"] == "model"
+    assert about["document_count"] == found["document_count"] == 4
+    assert [term["document_frequency"] for term in found["terms"]] == [2, 2]
+
+
+def test_a_corpus_that_is_given_replaces_the_store(client):
+    body = {"query": "fox", "document": "Two foxes", "documents": ["fox"], "model": "counted"}
+    found = client.post("/explain", json=body).json()
+    assert found["statistics"]["source"] == "documents"
+    assert found["document_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "source"), [({"k": 2}, "model"), ({"stemmer": {"type": "none"}}, "document")]
+)
+def test_the_store_does_not_count_for_another_analysis(client, options, source):
+    body = {"query": "foxes", "document": "Two foxes", "model": "counted", "options": options}
+    found = client.post("/explain", json=body).json()
+    assert found["statistics"]["source"] == source
+    assert found["terms"][0]["term_frequency"] == 1
+
+
+def test_options_decide_the_weights(client):
+    options = {"k": 0, "k3": 8}
+    found = client.post(
+        "/explain", json={"query": "fox fox", "document": "fox fox fox", "options": options}
+    ).json()
+    assert (found["k"], found["k3"]) == (0, 8)
+    assert found["terms"][0]["document_weight"] == 1
+    assert found["terms"][0]["query_weight"] == pytest.approx(9 * 2 / 10)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        ({"query": "a"}, 400, "document"),
+        ({"query": "a", "document": ["a"]}, 400, "document: expected str, got array"),
+        ({"query": "a", "document": "a", "documents": "a"}, 400, "documents: expected array"),
+        ({"query": "a", "document": "a", "documents": ["a", 1]}, 400, r"documents\[1\]: expected str"),
+        ({"query": "a", "document": "a", "text": "a"}, 400, "text"),
+        ({"query": "a", "document": "a", "model": "dense"}, 400, "model: 'dense' is no BM25 model"),
+        ({"query": "a", "document": "a", "options": {"b": -1}}, 400, "options: b must be"),
+        ({"query": "a" * 2001, "document": "a"}, 413, "query: the text has 2,001 bytes"),
+        ({"query": "a", "document": "a" * 2001}, 413, "document: the text"),
+        ({"query": "a", "document": "a", "documents": ["a", "a" * 2001]}, 413, r"documents\[1\]: the text"),
+        (
+            {"query": "a", "document": "a", "documents": ["a"] * 6},
+            413,
+            "documents: there are 6 of them, and 5",
+        ),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(client, body, status, error):
+    message = refusal(client, "/explain", body, status)
+    assert re.search(error, message), message
+
+
+def test_ids_without_terms_are_explained(client):
+    pytest.importorskip("qdrant_edge")
+    body = {"query": "fox", "document": "foxes", "options": {"tokenizer": "multilingual"}}
+    found = client.post("/explain", json=body).json()
+    assert [(term["term"], term["term_frequency"]) for term in found["terms"]] == [(None, 1)]

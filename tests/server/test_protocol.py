@@ -1,0 +1,310 @@
+import json
+import re
+import socket
+import threading
+import time
+
+import pytest
+
+from tests.server.running import standin
+
+LIMITS = """
+[limits]
+header_timeout = 1.0
+idle_timeout = 3.0
+max_connections = 12
+max_header_bytes = 4096
+"""
+GET = b"GET /one HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    config = tmp_path_factory.mktemp("protocol") / "server.toml"
+    config.write_text(LIMITS)
+    with standin(config) as server:
+        yield server
+
+
+@pytest.fixture
+def connect(server):
+    opened = []
+
+    def connect():
+        opened.append(socket.create_connection((server.host, server.port), timeout=20))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+def read_all(connection):
+    """Everything until the server closes."""
+    found = b""
+    try:
+        while piece := connection.recv(65536):
+            found += piece
+    except ConnectionResetError:
+        pass
+    return found
+
+
+def read_answer(connection):
+    """One answer with a content-length: status, headers and body."""
+    found = b""
+    while b"\r\n\r\n" not in found:
+        piece = connection.recv(65536)
+        assert piece, found
+        found += piece
+    head, _, body = found.partition(b"\r\n\r\n")
+    length = int(re.search(rb"content-length: (\d+)", head)[1])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return int(head.split()[1]), head, json.loads(body)
+
+
+def drip(connection, data, interval=0.05):
+    """Send a byte at a time until the server closes, and return the seconds that took."""
+    started = time.monotonic()
+    connection.settimeout(interval)
+    for byte in data:
+        try:
+            connection.sendall(bytes([byte]))
+            if connection.recv(65536) == b"":
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    else:
+        raise AssertionError("the connection is still open")
+    return time.monotonic() - started
+
+
+def test_a_header_a_byte_at_a_time(connect):
+    seconds = drip(connect(), b"GET / HTTP/1.1\r\nx-slow: " + b"x" * 400)
+    assert 0.9 < seconds < 10
+
+
+def test_a_header_a_byte_at_a_time_in_a_later_request(connect):
+    connection = connect()
+    connection.sendall(GET)
+    assert read_answer(connection)[0] == 200
+    time.sleep(1.5)  # longer than headers may take: a connection may be idle
+    assert 0.9 < drip(connection, GET[:-2] + b"x-slow: " + b"x" * 400) < 10
+
+
+def test_a_connection_that_sends_nothing(connect):
+    connection = connect()
+    started = time.monotonic()
+    assert read_all(connection) == b""
+    assert 0.9 < time.monotonic() - started < 10
+
+
+def test_headers_in_pieces_that_come_in_time(connect):
+    connection = connect()
+    for _ in range(3):
+        for piece in (GET[:10], GET[10:20], GET[20:]):
+            connection.sendall(piece)
+            time.sleep(0.1)
+        assert read_answer(connection)[0] == 200
+    time.sleep(1.2)  # the time for headers is over, but they have come
+    connection.sendall(GET)
+    assert read_answer(connection)[0] == 200
+
+
+def test_an_idle_connection_is_closed(connect):
+    connection = connect()
+    connection.sendall(GET)
+    assert read_answer(connection)[0] == 200
+    started = time.monotonic()
+    assert read_all(connection) == b""
+    assert 2.5 < time.monotonic() - started < 15
+
+
+def test_empty_lines_do_not_keep_a_connection_open(connect):
+    connection = connect()
+    connection.sendall(GET)
+    assert read_answer(connection)[0] == 200
+    assert drip(connection, b"\r\n" * 400) < 10
+
+
+def test_nor_does_the_body_of_a_request_that_has_been_answered(connect):
+    connection = connect()
+    connection.sendall(b"POST /early HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n")
+    assert read_answer(connection)[0] == 200
+    assert drip(connection, b"x" * 800) < 10
+
+
+def test_the_time_for_headers_does_not_count_against_the_answer(connect):
+    connection = connect()
+    connection.sendall(b"GET /slow?1.5 HTTP/1.1\r\nhost: x\r\n\r\nGET /never HTTP/1.1\r\n")
+    status, _, answer = read_answer(connection)
+    assert (status, answer["path"]) == (200, "/slow")
+    assert read_all(connection) == b""
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [b"GET / HTTP/1.1\r\nx: ", *[b"x" * 1000] * 10],  # one header without an end
+        [b"GET / HTTP/1.1\r\n", *[b"x-header: value\r\n" * 100] * 10],  # many
+        [b"GET / HTTP/1.1\r\n" + b"x-header: value\r\n" * 500 + b"\r\n"],  # complete, in one piece
+        [b"GET /", b"x" * 3000, b"x" * 3000, b" HTTP/1.1\r\n\r\n"],  # a long address
+        [b"GET / HTTP/1.1\r\n" + b"x-header: value\r\n" * 5000],
+    ],
+)
+def test_headers_that_are_too_large(connect, pieces):
+    connection = connect()
+    for piece in pieces:
+        connection.sendall(piece)
+    status, head, body = read_answer(connection)
+    assert status == 431
+    assert b"connection: close" in head
+    assert body == {"error": "the headers are larger than 4096 bytes, which is the limit"}
+    assert read_all(connection) == b""
+
+
+def test_headers_that_are_too_large_in_a_later_request(connect):
+    connection = connect()
+    connection.sendall(GET)
+    assert read_answer(connection)[0] == 200
+    connection.sendall(b"GET / HTTP/1.1\r\n" + b"x-header: value\r\n" * 500 + b"\r\n")
+    assert read_answer(connection)[0] == 431
+
+
+def test_headers_behind_a_body_in_one_piece(connect):
+    request = b"POST /one HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n" + b"x" * 60000
+    connection = connect()
+    connection.sendall(request + GET[:-2] + b"connection: close\r\n\r\n")
+    assert re.findall(rb'"length": (\d+)', read_all(connection)) == [b"60000", b"0"]
+    connection = connect()
+    connection.sendall(request + b"GET /two HTTP/1.1\r\n" + b"x-header: value\r\n" * 500 + b"\r\n")
+    answers = read_all(connection)
+    # The request before is answered, and nothing after it.
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200"]
+
+
+def test_headers_up_to_the_limit(connect):
+    connection = connect()
+    connection.sendall(b"GET / HTTP/1.1\r\nx: " + b"x" * 4000 + b"\r\n\r\n")
+    assert read_answer(connection)[0] == 200
+
+
+@pytest.mark.parametrize("framing", [b"content-length: 5000000", b"transfer-encoding: chunked"])
+def test_a_body_is_no_header(connect, framing):
+    connection = connect()
+    body = b"x" * 5_000_000
+    if b"chunked" in framing:
+        body = b"".join(b"1f40\r\n" + body[i : i + 8000] + b"\r\n" for i in range(0, len(body), 8000))
+        body += b"0\r\n\r\n"
+    for _ in range(2):
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\n" + framing + b"\r\n\r\n" + body)
+        assert read_answer(connection)[2]["length"] == 5_000_000
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        [b"0\r\n", *[b"x-trailer: value\r\n" * 100] * 100],
+        [b"0\r\nx-trailer: ", *[b"x" * 1000] * 100],
+        [b"5;", *[b"x" * 1000] * 100],
+    ],
+)
+def test_a_flood_beside_the_body(connect, tail):
+    connection = connect()
+    connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
+    started = time.monotonic()
+    try:
+        for piece in tail:
+            connection.sendall(piece)
+            time.sleep(0.002)
+    except OSError:
+        pass  # it does not even listen any more
+    assert re.findall(rb"HTTP/1.1 (\d+)", read_all(connection)) in ([b"431"], [])
+    assert time.monotonic() - started < 10
+
+
+def test_what_is_no_request(connect):
+    connection = connect()
+    connection.sendall(b"HELLO\r\n\r\n")
+    status, head, body = read_answer(connection)
+    assert status == 400
+    assert b"content-type: application/json" in head
+    assert body == {"error": "Invalid HTTP request received."}
+
+
+def test_what_is_no_request_does_not_take_an_answer_away(connect):
+    connection = connect()
+    connection.sendall(b"GET /slow?0.3 HTTP/1.1\r\nhost: x\r\n\r\nHELLO\r\n\r\n")
+    assert re.findall(rb"HTTP/1.1 (\d+)", read_all(connection)) == [b"200"]
+
+
+def test_pipelined_requests(connect):
+    connection = connect()
+    connection.sendall(GET * 20)
+    found = b""
+    while found.count(b"HTTP/1.1 200") < 20:
+        found += connection.recv(65536)
+
+
+def test_too_many_connections(connect, server):
+    deadline = time.monotonic() + 20  # those of other tests are still closing
+    kept = []
+    while len(kept) < 12:
+        assert time.monotonic() < deadline
+        connection = connect()
+        connection.sendall(b"GET /one HTTP/1.1\r\nhost: x\r\n\r\n")
+        if read_answer(connection)[0] == 200:
+            kept.append(connection)
+        else:
+            kept = [each for each in kept if _open(each)]
+    surplus = connect()
+    surplus.sendall(b"POST /one HTTP/1.1\r\nhost: x\r\ncontent-length: 500000\r\n\r\n" + b"x" * 500_000)
+    status, head, body = read_answer(surplus)
+    assert status == 429
+    assert b"retry-after: 1" in head
+    assert b"connection: close" in head
+    assert body == {"error": "12 connections are open, which is the limit"}
+    assert read_all(surplus) == b""
+    for connection in kept[:6]:
+        connection.sendall(GET)
+        assert read_answer(connection)[0] == 200  # those that are open are served on
+        connection.close()
+    while True:
+        assert time.monotonic() < deadline
+        connection = connect()
+        connection.sendall(GET)
+        if read_answer(connection)[0] == 200:
+            break
+    assert any("connections are open" in line for line in server.lines)
+
+
+def _open(connection):
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        connection.settimeout(20)
+
+
+def test_a_flood_of_connections_is_not_a_flood_of_lines(server):
+    before = len(server.lines)
+
+    def flood():
+        for _ in range(40):
+            with socket.create_connection((server.host, server.port), timeout=20) as connection:
+                connection.sendall(b"HELLO\r\n\r\n")
+                read_all(connection)
+
+    threads = [threading.Thread(target=flood) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(server.lines) - before < 10

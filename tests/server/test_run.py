@@ -1,0 +1,316 @@
+import contextlib
+import os
+import signal
+import socket
+import ssl
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+import trustme
+
+from bm25.server.run import serve
+from bm25.server.settings import ServerOptions, ServerSettings
+from tests.cli.process import run, run_python
+from tests.server.running import standin
+
+MODEL = '[models."{}"]\ntype = "bm25"\n'
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "server.toml"
+    path.write_text("")
+    return path
+
+
+class Asking:
+    """Requests one after the other over connections that are kept, until the end of the block."""
+
+    def __init__(self, server, clients=2, **options):
+        self._server = server
+        self._options = options
+        self._over = threading.Event()
+        self._pool = ThreadPoolExecutor(clients)
+        self._clients = clients
+        self.answers = []
+
+    def _ask(self):
+        with httpx.Client(timeout=30, **self._options) as client:
+            while not self._over.is_set():
+                answer = client.get(self._server.url + "/slow?0.001")
+                answer.raise_for_status()
+                self.answers.append(answer.json())
+
+    def wait_for(self, predicate, timeout=30):
+        """Wait for an answer that comes after now."""
+        seen = len(self.answers)
+        deadline = time.monotonic() + timeout
+        while not any(predicate(answer) for answer in self.answers[seen:]):
+            assert time.monotonic() < deadline, self.answers[-3:]
+            time.sleep(0.01)
+
+    def __enter__(self):
+        self._futures = [self._pool.submit(self._ask) for _ in range(self._clients)]
+        self.wait_for(lambda _: True)
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        self._pool.shutdown()
+        for future in self._futures:
+            future.result()  # raises if a request got no answer
+
+
+def test_a_slow_request_is_answered_before_the_end(config):
+    with standin(config) as server, ThreadPoolExecutor(1) as pool:
+        assert server.get("/one").json()["metrics"] is None
+        slow = pool.submit(server.get, "/slow?1.5")
+        time.sleep(0.5)
+        os.kill(server.process.pid, signal.SIGTERM)
+        assert slow.result().json()["path"] == "/slow"
+        assert server.end() == 0
+        with pytest.raises(httpx.ConnectError):
+            server.get("/one")
+
+
+def test_a_request_that_takes_too_long_is_cut_off(config):
+    config.write_text("[server]\nshutdown_timeout = 1\n")
+    with standin(config) as server, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.get, "/slow?60")
+        time.sleep(0.5)
+        assert server.end(signal.SIGINT, timeout=20) == 0
+        assert "500" in str(slow.result()) or slow.exception()
+
+
+def test_an_exception_is_logged_without_its_message(config):
+    with standin(config) as server:
+        assert server.get("/fail").status_code == 500
+        assert "RuntimeError" in server.wait_for("Exception in ASGI application")
+        assert not any("quotes a text" in line for line in server.lines)
+
+
+def test_reloads_under_load(config):
+    with standin(config) as server, Asking(server) as asking:
+        assert asking.answers[0]["models"] == []
+        config.write_text(MODEL.format("one") + "[limits]\nmax_connections = 500\n")
+        server.send(signal.SIGHUP, "configuration reloaded")
+        asking.wait_for(lambda answer: answer["models"] == ["one"])
+        for broken, message in [
+            ("[server]\nprot = 1\n", "unknown key 'prot' (did you mean 'port'?)"),
+            ("[server\n", "not valid TOML"),
+            (MODEL.format("broken"), "broken cannot be built"),
+        ]:
+            config.write_text(broken)
+            assert message in server.send(signal.SIGHUP, "the old configuration stays in force")
+            asking.wait_for(lambda answer: answer["models"] == ["one"])
+        config.unlink()
+        assert "cannot be read" in server.send(signal.SIGHUP, "the old configuration stays in force")
+        config.write_text(MODEL.format("two") + "[server]\nhost = '::1'\nworkers = 3\n")
+        assert "server.host, server.workers" in server.send(signal.SIGHUP, "restart the server for")
+        asking.wait_for(lambda answer: answer["models"] == ["two"])
+        assert len({answer["pid"] for answer in asking.answers}) == 1
+
+
+def test_several_workers(config):
+    config.write_text("[server]\nworkers = 2\n")
+    with standin(config) as server, Asking(server, clients=8) as asking:
+        assert "2 workers" in server.summary
+        asking.wait_for(lambda answer: answer["pid"] != asking.answers[0]["pid"])
+        workers = {answer["pid"] for answer in asking.answers}
+        assert len(workers) == 2
+        assert {answer["parent"] for answer in asking.answers} == {server.process.pid}
+        [metrics] = {answer["metrics"] for answer in asking.answers}
+        assert os.path.isdir(metrics)
+
+        config.write_text("[server]\nworkers = 2\n" + MODEL.format("one"))
+        server.send(signal.SIGHUP, "configuration reloaded")
+        asking.wait_for(lambda answer: answer["models"] == ["one"])
+        after = len(asking.answers)
+        config.write_text("[server]\nworkers = 2\n" + MODEL.format("broken"))
+        message = server.send(signal.SIGHUP, "the old configuration stays in force")
+        assert "broken cannot be built" in message
+        asking.wait_for(lambda _: True)
+        assert {tuple(answer["models"]) for answer in asking.answers[after + 16 :]} == {("one",)}
+        assert {answer["pid"] for answer in asking.answers} == workers
+    assert not os.path.exists(metrics)
+
+
+def test_workers_finish_their_requests(config):
+    config.write_text("[server]\nworkers = 2\n")
+    with standin(config) as server, ThreadPoolExecutor(6) as pool:
+        slow = [pool.submit(server.get, "/slow?1.5") for _ in range(6)]
+        time.sleep(0.7)
+        # As Ctrl-C in a terminal does: to the whole group.
+        os.killpg(server.process.pid, signal.SIGINT)
+        assert {future.result().status_code for future in slow} == {200}
+        assert server.end() == 0
+
+
+def test_a_worker_that_dies_is_replaced(config):
+    config.write_text("[server]\nworkers = 2\n" + MODEL.format("one"))
+    with standin(config) as server:
+        config.write_text("[server\n")  # a new worker does not read the file
+        victim = server.get().json()["pid"]
+        os.kill(victim, signal.SIGKILL)
+        assert f"worker {victim} ended: signal 9" in server.wait_for("another one is started")
+        deadline = time.monotonic() + 30
+        pids = set()
+        while len(pids) < 2:
+            assert time.monotonic() < deadline
+            with contextlib.suppress(httpx.TransportError):
+                answer = server.get().json()
+                assert answer["models"] == ["one"]
+                pids.add(answer["pid"])
+        assert victim not in pids
+
+
+def test_workers_end_with_a_supervisor_that_is_killed(config):
+    config.write_text("[server]\nworkers = 2\n")
+    with standin(config) as server:
+        metrics = server.get().json()["metrics"]
+        os.kill(server.process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while True:
+            assert time.monotonic() < deadline
+            try:
+                server.get()
+            except httpx.TransportError:
+                break
+            time.sleep(0.05)
+        for name in os.listdir(metrics):
+            os.unlink(os.path.join(metrics, name))
+        os.rmdir(metrics)  # which nobody was left to do
+
+
+FAILING = """
+import socket
+from bm25.server.process import Server
+from bm25.server.run import serve
+from bm25.server.settings import ServerSettings
+from tests.server.standin import StandIn
+
+listener = socket.create_server(("127.0.0.1", 0))
+clients = [socket.create_connection(listener.getsockname()) for _ in range(20)]
+for client in clients:
+    client.sendall(b"GET /slow?1 HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n")
+
+def ready():
+    raise OSError("nobody wants to know")
+
+Server(StandIn(ServerSettings()), ServerSettings(), ready).run([listener])
+"""
+
+
+def test_an_error_at_the_start_ends_the_process_although_clients_wait():
+    done = run_python("-c", FAILING, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "OSError: nobody wants to know"
+    assert "destroyed but it is pending" not in done.stderr
+
+
+def test_workers_that_cannot_start_end_the_server(config):
+    config.write_text("[server]\nworkers = 2\n" + MODEL.format("broken"))
+    done = run_python("-m", "tests.server.standin", str(config), text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "bm25.errors.Bm25ConfigError: broken cannot be built"
+
+
+def test_tls(config, tmp_path):
+    authority = trustme.CA()
+    pairs = [authority.issue_cert("127.0.0.1") for _ in range(2)]
+
+    def install(pair):
+        pair.private_key_pem.write_to_path(tmp_path / "key.pem")
+        pair.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    install(pairs[0])
+    config.write_text('[server]\ntls_certificate = "certificate.pem"\ntls_key = "key.pem"\n')
+
+    def served():
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=20) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+        ):
+            return connection.getpeercert()["serialNumber"]
+
+    with standin(config) as server, Asking(server, verify=context) as asking:
+        assert server.scheme == "https"
+        first = served()
+        install(pairs[1])
+        server.send(signal.SIGHUP, "configuration reloaded")
+        second = served()
+        assert second != first
+        # A pair that is none changes nothing.
+        pairs[0].private_key_pem.write_to_path(tmp_path / "key.pem")
+        assert "does not belong to the key" in server.send(signal.SIGHUP, "stays in force")
+        assert served() == second
+        config.write_text("")
+        assert "server.tls_certificate" in server.send(signal.SIGHUP, "restart the server for")
+        assert served() == second
+        asking.wait_for(lambda _: True)
+
+
+def test_a_client_that_does_not_finish_the_tls_handshake(config, tmp_path):
+    pair = trustme.CA().issue_cert("127.0.0.1")
+    pair.private_key_and_cert_chain_pem.write_to_path(tmp_path / "pair.pem")
+    config.write_text(
+        '[server]\ntls_certificate = "pair.pem"\ntls_key = "pair.pem"\n[limits]\nheader_timeout = 1.0\n'
+    )
+    with (
+        standin(config) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection,
+    ):
+        started = time.monotonic()
+        connection.sendall(b"\x16\x03\x01")
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+        assert 0.5 < time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_address_in_use(config, workers):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config.write_text(f"[server]\nworkers = {workers}\n")
+        done = run("serve", "--config", config, "--port", port, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"bm25: error: http://127.0.0.1:{port}: the address is in use; ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_systemd_is_told(config, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        with standin(config, environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}) as server:
+            assert manager.recv(100) == b"READY=1"
+            server.end()
+            assert manager.recv(100) == b"STOPPING=1"
+
+
+def test_a_hang_up_before_the_server_is_ready():
+    seen = []
+
+    def before(settings):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+    def load():
+        seen.append(threading.current_thread() is not threading.main_thread())
+        os.kill(os.getpid(), signal.SIGTERM)
+        return settings
+
+    settings = ServerSettings(server=ServerOptions(port=0))
+    serve(settings, load, app="tests.server.standin:StandIn", before=before)
+    assert seen == [True]
+
+
+def test_ipv6(config):
+    config.write_text("[server]\nhost = '::1'\n")
+    with standin(config) as server:
+        assert server.url == f"http://[::1]:{server.port}"
+        assert server.get("/one").json()["path"] == "/one"
