@@ -52,8 +52,8 @@ _HEADERS = {
 }
 
 _MESSAGES = {
-    404: "there is nothing here; POST /inference is Qdrant's protocol, GET / a page to try it, GET /openapi.json "
-    "describes the rest",
+    404: "there is nothing here; POST /inference is Qdrant's protocol, GET / a page to try it, and "
+    "GET /openapi.json describes the rest",
     405: "this method is not allowed here",
 }
 

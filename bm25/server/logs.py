@@ -58,8 +58,9 @@ def configure(format: Literal["json", "text"], level: str) -> None:
     global _write, _level
     _write = stream.buffer.write if format == "json" else None
     _level = number
-    # One line for each call upstream, with its address, is more than anybody asked for.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # A line for each call upstream is more than anybody asked for, and the headers of answers may hold a key.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 _write: Callable[[bytes], object] | None = None
