@@ -119,8 +119,8 @@ def batches(server: Server, slow: Server, scale: Scale) -> dict[str, Figures]:
     return found
 
 
-def workers(folder: Path, scale: Scale) -> dict[str, Figures]:
-    """Measure one and two workers, which share all cores with wrk."""
+def workers(folder: Path, scale: Scale, sizes: dict[str, float]) -> dict[str, Figures]:
+    """Measure one and two workers, which share all cores with wrk; and the memory of two."""
     texts = server_texts.documents(scale.documents)
     loads = {
         "queries, 32 connections": (server_texts.short()["query"], 32, 1.0),
@@ -135,6 +135,7 @@ def workers(folder: Path, scale: Scale) -> dict[str, Figures]:
             stack.enter_context(ours(folder, f"{number} worker{'s'[: number - 1]}", number, ALL_CORES))
             for number in (1, 2)
         ]
+        sizes["2 workers and what starts them, at the start"] = servers[1].memory()
         for kind, (body, connections, megabytes) in loads.items():
             for server in servers:
                 server.ask(body, times=20)  # so that each worker has had some
@@ -150,25 +151,19 @@ def workers(folder: Path, scale: Scale) -> dict[str, Figures]:
     return found
 
 
-def memory(folder: Path, scale: Scale) -> dict[str, float]:
-    """Measure the resident memory of workers, new and used, with few models and more."""
-    texts = server_texts.documents(scale.documents)
-    bodies = [*server_texts.short().values(), server_texts.batch(texts)]
-    more = "".join(
+def more_models(folder: Path, scale: Scale, sizes: dict[str, float]) -> None:
+    """Measure the memory of a worker with some models more, new and used."""
+    bodies = [*server_texts.short().values(), server_texts.batch(server_texts.documents(scale.documents))]
+    settings = "".join(
         f'[models.{name}]\ntype = "bm25"\noptions = {{ language = "{name}" }}\n' for name in EXTRA_MODELS
     )
-    found: dict[str, float] = {}
-    for label, names in (("built-in models", ()), (f"{len(EXTRA_MODELS)} models more", EXTRA_MODELS)):
-        with ours(folder, label, settings=more if names else "") as server:
-            found[f"1 worker, {label}, at the start"] = server.memory()
-            for name in ("bm25", *names):
-                for body in bodies:
-                    server.ask(body.replace(b'"bm25"', f'"{name}"'.encode()), times=5)
-            found[f"1 worker, {label}, all used"] = server.memory()
-    with ours(folder, "", workers=2) as server:
-        found["2 workers and what starts them, at the start"] = server.memory()
-    table(["", "resident memory, MB"], [[name, f"{value:.0f}"] for name, value in found.items()])
-    return found
+    label = f"1 worker, {len(EXTRA_MODELS)} models more"
+    with ours(folder, label, settings=settings) as server:
+        sizes[f"{label}, at the start"] = server.memory()
+        for name in ("bm25", *EXTRA_MODELS):
+            for body in bodies:
+                server.ask(body.replace(b'"bm25"', f'"{name}"'.encode()), times=5)
+        sizes[f"{label}, after {scale.documents:,} documents for each"] = server.memory()
 
 
 def measure(scale: Scale) -> dict[str, Figures]:
@@ -177,11 +172,14 @@ def measure(scale: Scale) -> dict[str, Figures]:
         folder = Path(name)
         plain, starlette, slow = (stack.enter_context(peer(folder, one)) for one in server_apps.APPS)
         own = stack.enter_context(ours(folder, OURS))
+        sizes = {"1 worker, at the start": own.memory()}
         found = short_requests([plain, starlette, own], scale)
         found |= by_connections([starlette, own], scale)
         found |= batches(own, slow, scale)
-        found |= workers(folder, scale)
-        memory(folder, scale)
+        sizes["1 worker, after all of the above"] = own.memory()
+        found |= workers(folder, scale, sizes)
+        more_models(folder, scale, sizes)
+        table(["", "resident memory, MB"], [[name, f"{size:.0f}"] for name, size in sizes.items()])
     return found
 
 

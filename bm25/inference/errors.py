@@ -16,16 +16,23 @@ class InferenceError(Bm25Error):
     Attributes:
         status: the HTTP status.
         retry_after: the value of a Retry-After header, seconds or an HTTP date, None for none.
+        reason: what metrics count it as, for a request that a limit or a key has kept out.
     """
 
     status = 500
 
     def __init__(
-        self, message: str, *, status: int | None = None, retry_after: str | int | None = None
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: str | int | None = None,
+        reason: str | None = None,
     ) -> None:
         super().__init__(message)
         if status is not None:
             self.status = status
+        self.reason = reason
         self.retry_after = None if retry_after is None else str(retry_after)
 
 

@@ -10,7 +10,6 @@ import asyncio
 import os
 import re
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +26,7 @@ from bm25.inference.errors import (
     TooLargeError,
 )
 from bm25.server.logs import failure, log_request
+from bm25.server.places import Places
 from bm25.server.responses import Receive, Scope, Send, send_error
 from bm25.server.state import State
 
@@ -56,8 +56,6 @@ _MESSAGES = {
     "GET /openapi.json describes the rest",
     405: "this method is not allowed here",
 }
-
-_TWICE_THE_CORES = 2 * (os.cpu_count() or 1)  # asking takes as long as a short request
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
 
@@ -117,9 +115,7 @@ class Gate:
         self._prefix = os.urandom(6).hex().encode() + b"-"
         self._numbers = count(1)
         self._open = 0  # requests from their headers to the end of the answer
-        self._working = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._queued = 0  # of those that wait, the ones still there
+        self._places = Places()
         self._buffered = 0  # bytes of bodies in memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -162,30 +158,13 @@ class Gate:
             raise
         except ClientGone:
             status = 499
-        except InferenceError as error:
+        except Exception as error:
+            said, more = self._understood(error, request)
+            if said.reason is not None:
+                self.state.metrics.refused(said.reason)
             if status:  # the answer has begun: all that is left is to break it off
                 raise
-            await send_error(send_with_id, path, error, _HEADERS.get(error.status, ()))
-        except HTTPException as error:  # of the framework: an unknown path, a wrong method
-            if status:
-                raise
-            said = InferenceError(_MESSAGES.get(error.status_code, error.detail), status=error.status_code)
-            headers = [
-                (name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()
-            ]
-            await send_error(send_with_id, path, said, headers)
-        except (Bm25InputError, Bm25ConfigError) as error:
-            if status:
-                raise
-            await send_error(send_with_id, path, InvalidRequestError(str(error)))
-        except Exception as error:
-            request.details.update(failure(error))
-            if status:
-                raise
-            sorry = InferenceError(
-                f"an unexpected error; the log has it under request id {request_id.decode()}"
-            )
-            await send_error(send_with_id, path, sorry)
+            await send_error(send_with_id, path, said, more)
         finally:
             self._open -= 1
             self._buffered -= len(request.body)
@@ -194,10 +173,25 @@ class Gate:
             if settings.logging.requests or status >= 500:
                 self._log(scope, request, status, seconds)
 
+    def _understood(self, error: Exception, request: Request) -> tuple[InferenceError, Any]:
+        """Return what a client is told of an error, and headers to tell it with."""
+        if isinstance(error, HTTPException):  # of the framework: an unknown path, a wrong method
+            message = _MESSAGES.get(error.status_code, error.detail)
+            given = (error.headers or {}).items()
+            headers = [(name.lower().encode(), value.encode()) for name, value in given]
+            return InferenceError(message, status=error.status_code), headers
+        if isinstance(error, Bm25InputError | Bm25ConfigError) and not isinstance(error, InferenceError):
+            error = InvalidRequestError(str(error))
+        if isinstance(error, InferenceError):
+            return error, _HEADERS.get(error.status, ())
+        request.details.update(failure(error))
+        message = f"an unexpected error; the log has it under request id {request.id.decode()}"
+        return InferenceError(message), ()
+
     async def note(self) -> None:
         """Note once a second, for the metrics, how many requests there are; without end."""
         while True:
-            self.state.metrics.now(self._open, self._queued)
+            self.state.metrics.now(self._open, self._places.queued)
             await asyncio.sleep(1.0)
 
     async def _pass(
@@ -212,13 +206,13 @@ class Gate:
         path, limits = request.path, self.state.settings.limits
         request.authenticated = path in OPEN or self.state.keys.accepts(key)
         if not request.authenticated and (key is not None or path != KEY_IN_BODY):
-            self.state.metrics.refused("key")
             raise AuthenticationError(
-                "the API key is wrong or missing: send it as header `api-key`, or `Authorization: Bearer`"
+                "the API key is wrong or missing: send it as header `api-key`, or `Authorization: Bearer`",
+                reason="key",
             )
         always = path in OPEN or path == "/metrics"  # said even by a server that is full
         if not always:
-            self._check_queue(limits)
+            self._places.check(limits)
         if scope["method"] in ("POST", "PUT"):
             if content_length is not None:
                 self._check_size(int(content_length), limits)
@@ -226,16 +220,11 @@ class Gate:
         if always:
             await self._answer(scope, request, receive, send)
             return
-        if self._working >= _concurrency(limits):
-            self._check_queue(limits)  # again: many bodies may have come at once
-            await self._wait(request)
-        else:
-            self._working += 1
+        await self._places.take(limits, request.deadline)
         try:
             await self._answer(scope, request, receive, send)
         finally:
-            self._working -= 1
-            self._next()
+            self._places.give_back(self.state.settings.limits)
 
     async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(request.path)
@@ -273,50 +262,18 @@ class Gate:
         self._buffered += size
         self._check_size(whole, limits)
         if self._buffered > limits.max_buffered_bytes:
-            self._refuse_busy("memory")
+            raise OverloadedError(
+                "the server holds as many bytes as it may (limits.max_buffered_bytes); try again",
+                retry_after=1,
+            )
 
     def _check_size(self, size: int, limits: Limits) -> None:
         if size > limits.max_body_bytes:
-            self.state.metrics.refused("body")
             raise TooLargeError(
                 f"the body has {size:,} bytes or more, and {limits.max_body_bytes:,} are allowed "
-                "(limits.max_body_bytes); send fewer inputs at once"
+                "(limits.max_body_bytes); send fewer inputs at once",
+                reason="body",
             )
-
-    def _check_queue(self, limits: Limits) -> None:
-        # Requests whose bodies are still on their way do not count, so that slow clients take no places.
-        if self._working >= _concurrency(limits) and self._queued >= limits.queue:
-            self._refuse_busy("queue")
-
-    async def _wait(self, request: Request) -> None:
-        """Wait for a place among the requests at work, first come first served."""
-        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(place)
-        self._queued += 1
-        try:
-            async with asyncio.timeout(max(0.0, request.deadline - time.monotonic())):
-                await place
-        except BaseException as error:
-            if place.done() and not place.cancelled():  # given a place that it cannot take any more
-                self._working -= 1
-                self._next()
-            if isinstance(error, TimeoutError):
-                self.state.metrics.refused("time")
-                raise RequestTimeoutError("the request waited for others until its time was over") from None
-            raise
-        finally:
-            self._queued -= 1
-
-    def _next(self) -> None:
-        while self._waiting and self._working < _concurrency(self.state.settings.limits):
-            place = self._waiting.popleft()
-            if not place.done():
-                self._working += 1
-                place.set_result(None)
-
-    def _refuse_busy(self, reason: str) -> None:
-        self.state.metrics.refused(reason)
-        raise OverloadedError("the server has as many requests as it can take; try again", retry_after=1)
 
     def _log(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
         fields = {
@@ -354,10 +311,6 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
                 task.cancel()
                 # Its end is waited for, so that nothing of the request goes on after it.
                 await asyncio.wait((task,))
-
-
-def _concurrency(limits: Limits) -> int:
-    return limits.concurrency or _TWICE_THE_CORES
 
 
 async def _message(receive: Receive) -> Any:

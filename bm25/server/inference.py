@@ -28,10 +28,10 @@ class Inference:
             # Qdrant sends the token of its configuration in the body, and no header of ours.
             token = None if asked.token is None else asked.token.encode("utf-8", "replace")
             if token is None or not self.state.keys.accepts(token):
-                self.state.metrics.refused("key")
                 raise AuthenticationError(
                     "the API key is wrong or missing: send it as header `api-key`, as `Authorization: "
-                    "Bearer`, or as `token` in the body (in Qdrant's configuration: inference.token)"
+                    "Bearer`, or as `token` in the body (in Qdrant's configuration: inference.token)",
+                    reason="key",
                 )
         answer = await embed(self.state, request, receive, asked)
         body = json_bytes({"embeddings": answer.embeddings, "usage": usage_dict(answer.usage)})
@@ -65,10 +65,10 @@ def check_inputs(state: State, inputs: list[Input]) -> None:
     """Raise `TooLargeError` for more inputs, or a longer text, than the limits allow."""
     limits = state.settings.limits
     if len(inputs) > limits.max_inputs:
-        state.metrics.refused("inputs")
         raise TooLargeError(
             f"inputs: {len(inputs):,} inputs, and {limits.max_inputs:,} are allowed in one request "
-            "(limits.max_inputs); send several requests"
+            "(limits.max_inputs); send several requests",
+            reason="inputs",
         )
     longest = limits.max_text_bytes
     for one in inputs:
@@ -76,8 +76,8 @@ def check_inputs(state: State, inputs: list[Input]) -> None:
             continue
         # A character has at most 4 bytes: most texts need not be measured.
         if 4 * len(one.data) > longest and len(one.data.encode("utf-8", "replace")) > longest:
-            state.metrics.refused("text")
             raise TooLargeError(
                 f"inputs[{one.position}].data: a text of more than {longest:,} bytes "
-                "(limits.max_text_bytes); split it"
+                "(limits.max_text_bytes); split it",
+                reason="text",
             )

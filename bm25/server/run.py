@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import os
 import signal
 import socket
@@ -13,7 +12,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
-from bm25.errors import Bm25ConfigError, Bm25Error
+from bm25.errors import Bm25Error
+from bm25.server.maker import Maker, import_plugins
 from bm25.server.settings import ServerSettings, is_loopback
 
 __all__ = ["check", "serve", "summary"]
@@ -33,7 +33,7 @@ def serve(
     load: Callable[[], ServerSettings] | None = None,
     *,
     app: str = APP,
-    before: Callable[[ServerSettings], None] | None = None,
+    warm_up: bool = True,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was begun.
 
@@ -41,7 +41,7 @@ def serve(
         settings: what to serve, and how.
         load: returns the settings anew, for SIGHUP; None: the same ones.
         app: `module:function`, which returns the ASGI application for some settings.
-        before: called in each process before that; None for `prepare`.
+        warm_up: whether each process loads compiled code before it listens.
 
     Raises:
         Bm25ConfigError: a model or a plug-in is not what the settings say.
@@ -50,7 +50,7 @@ def serve(
     from bm25.server.process import Server
     from bm25.server.workers import Supervisor
 
-    make, before = Maker(app), before or prepare
+    make = Maker(app, warm_up)
     load = load or (lambda: settings)
     with _bind(settings) as listener, _hang_ups_kept() as hung_up:
 
@@ -63,11 +63,12 @@ def serve(
 
         try:
             if settings.server.workers == 1:
-                before(settings)
-                Server(make(settings), settings, ready, load).run([listener])
+                made = make(settings)
+                make.warm_up()
+                Server(made, settings, ready, load).run([listener])
             else:
-                configure_logs(settings)
-                Supervisor(settings, load, listener, make, before, ready).run()
+                make.configure_logs(settings)
+                Supervisor(settings, load, listener, make, ready).run()
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
@@ -112,56 +113,6 @@ def summary(settings: ServerSettings) -> str:
     if settings.api_keys and options.tls_certificate is None and not is_loopback(options.host):
         access += ", sent unencrypted"
     return f"models: {', '.join(names)}; {workers} worker{'s' if workers > 1 else ''}; {access}"
-
-
-class Maker:
-    """Makes the application; can be sent to another process.
-
-    Args:
-        app: `module:function`.
-    """
-
-    def __init__(self, app: str) -> None:
-        self.app = app
-
-    def __call__(self, settings: ServerSettings) -> Any:
-        """Return the application for some settings."""
-        module, name = self.app.split(":")
-        return getattr(importlib.import_module(module), name)(settings)
-
-
-def prepare(settings: ServerSettings) -> None:
-    """Do in a process that serves what comes before the application: logs, plug-ins, compiled code."""
-    from bm25 import Bm25Encoder
-
-    configure_logs(settings)
-    import_plugins(settings)
-    Bm25Encoder.warmup()
-
-
-def configure_logs(settings: ServerSettings) -> None:
-    """Have everything log in the format of the settings."""
-    from bm25.server.logs import configure
-
-    configure(settings.logging.format, settings.logging.level)
-
-
-def import_plugins(settings: ServerSettings) -> None:
-    """Import the modules that register plug-ins.
-
-    Raises:
-        Bm25ConfigError: one cannot be imported.
-    """
-    # The command is a script of its own, so Python does not look into the current folder by itself.
-    if settings.server.plugins and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    for module in settings.server.plugins:
-        try:
-            importlib.import_module(module)
-        except (Exception, SystemExit) as error:
-            raise Bm25ConfigError(
-                f"[server] plugins: {module!r} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
 
 
 def notify(state: str) -> None:

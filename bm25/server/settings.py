@@ -89,7 +89,7 @@ class Limits(_Strict, frozen=True, kw_only=True):
         max_inputs: of a request.
         max_text_bytes: of one input.
         max_buffered_bytes: of the bodies that a worker holds at once; requests beyond that are refused.
-        concurrency: requests that a worker works on at once; None for twice the cores.
+        concurrency: requests that a worker works on at once, those that wait for a provider included.
         queue: requests of a worker that wait; more are refused.
         max_connections: open at once to a worker; more are refused.
         request_timeout: seconds from the end of the headers to the answer.
@@ -103,8 +103,8 @@ class Limits(_Strict, frozen=True, kw_only=True):
     max_inputs: Count = 10_000
     max_text_bytes: Count = 1_048_576
     max_buffered_bytes: Count = 268_435_456
-    concurrency: Count | None = None
-    queue: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 256
+    concurrency: Count = 128
+    queue: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] = 128
     max_connections: Count = 1024
     request_timeout: Seconds = 60.0
     header_timeout: Seconds = 10.0

@@ -21,6 +21,7 @@ from types import FrameType
 from typing import Any
 
 from bm25.errors import Bm25ConfigError, Bm25Error
+from bm25.server.maker import Maker
 from bm25.server.process import Server
 from bm25.server.reload import check_reload, restart_needed
 from bm25.server.settings import ServerSettings
@@ -76,8 +77,7 @@ class Supervisor:
         settings: those in force at the start.
         load: returns the settings anew on SIGHUP.
         listener: the bound socket that all workers accept connections from.
-        app: `module:function`, which returns the application for some settings.
-        prepare: called with the settings in each worker before the application is made.
+        make: makes the application in each worker.
         ready: called once all workers accept connections.
     """
 
@@ -86,14 +86,14 @@ class Supervisor:
         settings: ServerSettings,
         load: Callable[[], ServerSettings],
         listener: socket.socket,
-        app: Callable[[ServerSettings], Any],
-        prepare: Callable[[ServerSettings], None],
+        make: Maker,
         ready: Callable[[], None],
     ) -> None:
         self._started = settings
         self._settings = settings
         self._load = load
-        self._arguments = (listener, app, prepare)
+        self._listener = listener
+        self._make = make
         self._ready = ready
         self._workers: list[_Child] = []
         self._missing: list[float] = []  # when the place of a worker that died is to be filled
@@ -134,7 +134,7 @@ class Supervisor:
             due = [at for at in self._missing if at <= now]
             self._missing = [at for at in self._missing if at > now]
             for _ in due:
-                self._workers.append(_Child(_work, self._settings, *self._arguments))
+                self._workers.append(_Child(_work, self._settings, self._listener, self._make))
             self._wait(min(self._missing) - now if self._missing else None)
             if self._take(signal.SIGTERM) or self._take(signal.SIGINT):
                 return
@@ -193,7 +193,7 @@ class Supervisor:
             return
         self._drop_checker()
         self._candidate = settings
-        self._checker = _Child(_build, settings, *self._arguments[1:])
+        self._checker = _Child(_build, settings, self._make)
 
     def _checked(self, what: str, error: Exception | None) -> None:
         if self._checker is not None and what != "ready":
@@ -270,19 +270,14 @@ def _begin() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _OURS)
 
 
-def _work(
-    settings: ServerSettings,
-    listener: socket.socket,
-    app: Callable[[ServerSettings], Any],
-    prepare: Callable[[ServerSettings], None],
-    pipe: Connection,
-) -> None:
+def _work(settings: ServerSettings, listener: socket.socket, make: Maker, pipe: Connection) -> None:
     """Be a worker."""
     _begin()
     try:
         with listener:
-            prepare(settings)
-            server = Server(app(settings), settings, ready=lambda: _listen(server, pipe))
+            app = make(settings)
+            make.warm_up()
+            server = Server(app, settings, ready=lambda: _listen(server, pipe))
             server.run([listener])
     except (Bm25Error, OSError) as error:
         kind = Bm25ConfigError if isinstance(error, Bm25ConfigError) else Bm25Error
@@ -318,16 +313,11 @@ def _listen(server: Server, pipe: Connection) -> None:
     threading.Thread(target=receive, name="bm25-supervisor", daemon=True).start()
 
 
-def _build(
-    settings: ServerSettings,
-    app: Callable[[ServerSettings], Any],
-    prepare: Callable[[ServerSettings], None],
-    pipe: Connection,
-) -> None:
+def _build(settings: ServerSettings, make: Maker, pipe: Connection) -> None:
     """Try settings out."""
     _begin()
     try:
-        app(settings)
+        make(settings)
     except Exception as error:
         said = str(error) if isinstance(error, Bm25Error | OSError) else type(error).__name__
         pipe.send(("failed", Bm25Error(said)))

@@ -8,7 +8,7 @@ import os
 import sys
 
 from bm25.errors import Bm25ConfigError
-from bm25.server.run import configure_logs, serve
+from bm25.server.run import serve
 from bm25.server.settings import load_settings
 
 
@@ -56,7 +56,7 @@ def main():
     def load():
         return load_settings(sys.argv[1], os.environ, {"server.port": 0})
 
-    serve(load(), load, app="tests.server.standin:StandIn", before=configure_logs)
+    serve(load(), load, app="tests.server.standin:StandIn", warm_up=False)
 
 
 if __name__ == "__main__":

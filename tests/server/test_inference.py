@@ -45,7 +45,7 @@ def address(running):
             double.provider: ProviderSettings(base_url=running[double.provider].address, retries=0)
             for double in PROVIDERS
         },
-        limits=Limits(request_timeout=1.5, max_inputs=3000, max_body_bytes=4_000_000),
+        limits=Limits(request_timeout=4.0, max_inputs=3000, max_body_bytes=4_000_000),
     )
     with serving(settings) as address:
         yield address
@@ -332,7 +332,7 @@ def test_a_client_that_goes_away_ends_the_call_upstream(address, client, running
         assert hang.asked.wait(10)
         left = time.monotonic()
     assert hang.left.wait(10)
-    assert time.monotonic() - left < 1.4  # not at the end of the request's time
+    assert time.monotonic() - left < 3.5  # not at the end of the request's time
     assert post(client, [one("x")]).status_code == 200
 
 
@@ -392,7 +392,7 @@ def test_the_key_as_qdrants_token(locked):
 @pytest.mark.parametrize(
     ("headers", "token"),
     [
-        ({}, None), ({}, "wrong"), ({}, ""), ({}, "s3cret "), ({"api-key": "wrong"}, None), 
+        ({}, None), ({}, "wrong"), ({}, ""), ({}, "s3cret "), ({"api-key": "wrong"}, None),
         ({"api-key": ""}, None),
         ({"api-key": "wrong"}, "s3cret"), ({"Authorization": "Basic s3cret"}, None),
         ({"Authorization": "Bearer"}, None), ({"x-api-key": "s3cret"}, None),
