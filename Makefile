@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test lint check-types check-data pytest wheel crash-test soak-test bench bench-data bench-files bench-growth clean
+.PHONY: demo test lint check-types check-data pytest wheel crash-test soak-test soak-server bench bench-data bench-files bench-growth bench-server clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/bm25 demo $(QUESTION)
@@ -46,6 +46,10 @@ crash-test: $(VENV)/dev.stamp
 soak-test: $(VENV)/dev.stamp
 	BM25_TESTS_SOAK_SECONDS=60 $(BIN)/python -m pytest -s tests/store/test_concurrency.py
 
+# The same server for ten minutes: errors, reloads, new statistics, and no growth.
+soak-server: $(VENV)/dev.stamp
+	BM25_TESTS_SOAK_SECONDS=600 $(BIN)/python -m pytest -s tests/server/test_soak.py
+
 # Long measurements, never part of the tests. Peers are installed for them.
 bench: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.encode
@@ -64,6 +68,11 @@ bench-files: $(VENV)/bench.stamp
 # A store that grows to 100 million documents.
 bench-growth: $(VENV)/bench.stamp
 	$(BIN)/python -m benchmarks.growth $(GROWTH_ARGS)
+
+# The server under load: wrk and hey, which Debian has, make it.
+bench-server: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks.server
+	$(BIN)/python -m benchmarks.server --overload
 
 $(VENV)/python.stamp:
 	$(PYTHON) -m venv $(VENV)

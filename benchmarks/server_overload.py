@@ -56,7 +56,10 @@ def check_hey() -> None:
 
 
 def load(server: Server, body: bytes, clients: int, seconds: float, rate: float | None = None) -> Load:
-    """Send a body from some clients, each its next one after the answer, or at a rate if that is later."""
+    """Send a body from some clients, each its next one after the answer.
+
+    With a rate, of all clients together, each waits longer where it has to; all send at the same moments.
+    """
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder, "body")
         content.write_bytes(body)
@@ -98,10 +101,10 @@ def measure(seconds: float, documents: int) -> dict[str, Load]:
         found = {"as fast as it can": load(server, body, CONCURRENCY, seconds)}
         capacity = found["as fast as it can"].accepted
         for factor in (1, 4):
-            found[f"{factor} times that"] = load(server, body, 4 * places, seconds, factor * capacity)
+            found[f"{factor} times that"] = load(server, body, factor * places, seconds, factor * capacity)
     print(
         f"\n{len(texts):,} documents in a request, {len(body) / 1e6:.2f} MB; limits.concurrency "
-        f"{CONCURRENCY}, limits.queue {QUEUE}; {4 * places} clients"
+        f"{CONCURRENCY}, limits.queue {QUEUE}; {places} clients, then four times as many"
     )
     columns = (
         "", "sent/s", "accepted/s", "refused/s (429)", "failed", "p50 of accepted, ms", "p99, ms",

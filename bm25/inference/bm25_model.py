@@ -44,6 +44,8 @@ SMALL = 8192
 SHORT = 2048  # characters of texts that are encoded faster one by one than as a batch
 ENCODERS = 32  # kept for the options of requests
 LOOK = 1.0  # seconds between looks for a new commit of the store
+LARGEST = 3.4e38  # just below what a float32 can hold
+SHORTEST = 1e-290
 TUNED = {"k": 1.5, "b": 0.75, "k3": 8.0}
 
 
@@ -76,11 +78,13 @@ class Bm25Model:
         self._next_look = math.inf
         if settings.statistics is None:
             self._encoder = Bm25Encoder(Bm25Config.from_dict(self._overrides()))
+            check_weights(self._encoder.config)
             return
         from bm25.store import StatisticsStore
 
         self._store = StatisticsStore.open(settings.statistics)
         self._encoder = self._store.encoder(**self._overrides())
+        check_weights(self._encoder.config)
         self._next_look = time.monotonic() + LOOK
 
     def encoder(self, options: Mapping[str, Any] | None = None, position: int = -1) -> Bm25Encoder:
@@ -138,7 +142,9 @@ class Bm25Model:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Bm25ConfigWarning)  # the client does not see it
-                return self._encoder.with_options(**given)
+                encoder = self._encoder.with_options(**given)
+            check_weights(encoder.config)
+            return encoder
         except (Bm25Error, RecursionError) as error:
             raise InvalidRequestError(f"{path}: {error}") from None
 
@@ -219,6 +225,23 @@ class Bm25Model:
 def options_key(options: Mapping[str, Any] | None) -> bytes:
     """Return the same bytes for equal options, whatever the order of their names."""
     return msgspec.json.encode(options or None, order="deterministic")
+
+
+def check_weights(config: Bm25Config) -> None:
+    """Raise `Bm25ConfigError` for parameters under which a weight may be no finite number, which JSON has not.
+
+    A document's weight is at most k + 1, a query's k3 + 1; and a length divided by avg_len must be finite.
+    """
+    for name in ("k", "k3"):
+        value = getattr(config, name)
+        if value is not None and value > LARGEST:
+            raise Bm25ConfigError(
+                f"{name} must be at most {LARGEST:g} for weights to be finite, got {value:g}"
+            )
+    if config.avg_len < SHORTEST:
+        raise Bm25ConfigError(
+            f"avg_len must be at least {SHORTEST:g} for weights to be finite, got {config.avg_len:g}"
+        )
 
 
 def _embed(encoder: Bm25Encoder, inputs: Sequence[Input], purpose: Purpose) -> Embeddings:

@@ -35,7 +35,7 @@ class App:
             *status.routes, *analysis.routes, *page.routes, *tei.routes, *openai.routes, *openapi.routes
         ]  # fmt: skip
         # The router alone, without the application around it: the gate sees to errors.
-        router = Router(routes=routes, lifespan=self._lifespan)
+        router = Router(routes=routes, lifespan=self._lifespan, redirect_slashes=False)
         paths = frozenset({"/inference", *(route.path for route in routes)})
         self._gate = Gate(router, self.state, {"/inference": inference}, paths)
 

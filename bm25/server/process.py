@@ -62,7 +62,6 @@ class Server(uvicorn.Server):
         self.config: GuardedConfig
         self._app = app
         self._started = settings
-        self._settings = settings
         self._ready = ready
         self._load = load
         self._hung_up = False
@@ -79,7 +78,6 @@ class Server(uvicorn.Server):
                 interface="asgi3",
                 lifespan="on",
                 ws="none",
-                ssl_context_factory=None if self._tls is None else lambda *_: self._tls,
                 timeout_graceful_shutdown=options.shutdown_timeout,
                 proxy_headers=False,
                 server_header=False,
@@ -98,7 +96,6 @@ class Server(uvicorn.Server):
         """
         async with self._reloading:
             await self._app.reload(settings)
-            self._settings = settings
             self.config.set_limits(settings.limits)
             self.config.timeout_graceful_shutdown = settings.server.shutdown_timeout
             options = settings.server

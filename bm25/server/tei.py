@@ -106,21 +106,20 @@ async def embed_dense(request: Request) -> Response:
 async def info(request: Request) -> Response:
     """Describe what clients of TEI ask for: the model of `/embed_sparse`, and the limits."""
     limits = request.app.state.settings.limits
-    concurrency = limits.concurrency or 2 * (os.cpu_count() or 1)
     described = {
         "model_id": DEFAULT_MODEL,
         "model_sha": None,
         "model_dtype": "float32",
         # TEI's word for a model that `/embed_sparse` is for.
         "model_type": {"embedding": {"pooling": "splade"}},
-        "max_concurrent_requests": concurrency + limits.queue,
+        "max_concurrent_requests": limits.concurrency + limits.queue,
         # In tokens: none is shorter than a byte.
         "max_input_length": limits.max_text_bytes,
         "max_batch_tokens": limits.max_body_bytes,
         "max_batch_requests": None,
         "max_client_batch_size": limits.max_inputs,
         "auto_truncate": False,
-        "tokenization_workers": concurrency,
+        "tokenization_workers": os.cpu_count() or 1,
         "version": __version__,
         "sha": None,
         "docker_label": None,

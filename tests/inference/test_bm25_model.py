@@ -86,6 +86,8 @@ def test_inputs_with_different_options_keep_their_places():
         ({"language": "german"}, r"inputs\[3\]\.options\.language: .* allowed: k, b"),
         ({"k": -1}, r"inputs\[3\]\.options: k must be .*, got -1"),
         ({"k": "x"}, r"inputs\[3\]\.options: k must be a number, got str 'x'"),
+        ({"k": 1e39}, r"inputs\[3\]\.options: k must be at most 3\.4e\+38 for weights to be finite, got 1e\+39"),
+        ({"k3": 1e300, "k": 1}, r"inputs\[3\]\.options\.k3: "),
         ({"b": 1.5}, r"inputs\[3\]\.options: b must be in \[0\.0, 1\.0\], got 1\.5"),
     ],
 )  # fmt: skip
@@ -127,6 +129,18 @@ def test_a_model_that_is_configured_wrongly():
         Bm25Model("m", Settings(allowed_options=["kk"]))
     with pytest.raises(StoreError):
         Bm25Model("m", Settings(statistics="/nowhere/at/all"))
+
+
+def test_weights_are_finite():
+    text = " ".join(["dog"] * 1000 + ["cat"])
+    for options in ({"k": 3.4e38}, {"k3": 3.4e38}, {"avg_len": 1e-290}, {"k": 0, "avg_len": 1e-290, "b": 1}):
+        model = Bm25Model("m", Settings(options=options))
+        for purpose in ("update", "search"):
+            for one in model.embed_now(inputs_of([text, text * 5]), purpose).embeddings:
+                assert np.isfinite(one["values"]).all()
+    for options in ({"k": 1e39}, {"k3": 1e39}, {"avg_len": 1e-300}):
+        with pytest.raises(Bm25ConfigError, match="for weights to be finite"):
+            Bm25Model("m", Settings(options=options))
 
 
 def test_the_recommended_preset():

@@ -29,7 +29,11 @@ class Running:
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        match = LISTENING.fullmatch(self.wait_for("listening on"))
+        try:
+            match = LISTENING.fullmatch(self.wait_for("listening on"))
+        except AssertionError:
+            self.end(signal.SIGKILL)
+            raise
         self.scheme, self.host, port, self.summary = match.groups()
         self.port = int(port)
         self.url = f"{self.scheme}://{self.host}:{port}"
