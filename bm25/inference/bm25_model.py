@@ -228,7 +228,7 @@ def options_key(options: Mapping[str, Any] | None) -> bytes:
 
 
 def check_weights(config: Bm25Config) -> None:
-    """Raise `Bm25ConfigError` for parameters under which a weight may be no finite number, which JSON has not.
+    """Raise `Bm25ConfigError` for parameters with which a weight may be infinite, which JSON has no word for.
 
     A document's weight is at most k + 1, a query's k3 + 1; and a length divided by avg_len must be finite.
     """

@@ -1,4 +1,4 @@
-"""Uvicorn's HTTP protocol with guards: slow and oversized headers, and too many connections."""
+"""Uvicorn's HTTP protocol with guards: slow or oversized headers, answers not taken, too many connections."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ class GuardedProtocol(HttpToolsProtocol):
         limits = config.limits
         self._max_header_bytes = limits.max_header_bytes
         self._header_timeout = limits.header_timeout
+        self._write_timeout = limits.request_timeout
         self._header_timer: asyncio.TimerHandle | None = None
+        self._unsent = 0
+        self._write_timer: asyncio.TimerHandle | None = None
         self._in_headers = True
         self._refusal = HTTPStatus.BAD_REQUEST
         # Bytes that have come since the end of the last headers or the last piece of a body. In between are
@@ -96,6 +99,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._disarm()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -110,6 +115,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self._in_headers or (self.cycle is not None and self.cycle.response_complete)
         ):
             self._arm()
+
+    def pause_writing(self) -> None:
+        """Begin to wait for a client that does not read."""
+        self._watch_writing()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Go on, for the client has read."""
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         """Note that headers follow."""
@@ -145,6 +161,16 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
         else:
             super().timeout_keep_alive_handler()
+
+    def _watch_writing(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._write_timer = self.loop.call_later(self._write_timeout, self._on_write_timeout)
+
+    def _on_write_timeout(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unsent:
+            self._watch_writing()
+        else:
+            self.transport.abort()
 
     def _header_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -240,7 +240,8 @@ class Supervisor:
 
     def _take(self, number: int) -> bool:
         found = number in self._signals
-        self._signals = [each for each in self._signals if each != number]
+        while number in self._signals:  # without a moment in which a new one could be lost
+            self._signals.remove(number)
         return found
 
 

@@ -86,7 +86,7 @@ def test_inputs_with_different_options_keep_their_places():
         ({"language": "german"}, r"inputs\[3\]\.options\.language: .* allowed: k, b"),
         ({"k": -1}, r"inputs\[3\]\.options: k must be .*, got -1"),
         ({"k": "x"}, r"inputs\[3\]\.options: k must be a number, got str 'x'"),
-        ({"k": 1e39}, r"inputs\[3\]\.options: k must be at most 3\.4e\+38 for weights to be finite, got 1e\+39"),
+        ({"k": 1e39}, r"inputs\[3\]\.options: k must be at most 3\.4e\+38 for weights to be finite"),
         ({"k3": 1e300, "k": 1}, r"inputs\[3\]\.options\.k3: "),
         ({"b": 1.5}, r"inputs\[3\]\.options: b must be in \[0\.0, 1\.0\], got 1\.5"),
     ],

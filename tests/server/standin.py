@@ -47,6 +47,8 @@ class StandIn:
             "metrics": os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
         }
         body = json.dumps(answer).encode()
+        if scope["path"] == "/large":
+            body = bytes(int(scope["query_string"]))
         headers = [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -282,7 +282,7 @@ def test_json_at_random_gets_one_embedding_for_each_input_or_an_error(address, v
 @example(b'{"inputs": [{"data": "fox fox dog", "model": "bm25", "options": {"k": 1e308}}]}')
 @example(b'{"inputs": [{"data": "a a", "model": "bm25", "options": {"k3": 1e308}}], "inference": "search"}')
 @example(b'{"inputs": [{"data": "a", "model": "bm25", "options": {"k": 0, "avg_len": 1e-310}}]}')
-@example(b'{"inputs": [{"data": "fox fox dog", "model": "bm25", "options": {"k": 3.4e38, "avg_len": 1e-290}}]}')
+@example(b'{"inputs": [{"data": "fox fox", "model": "bm25", "options": {"k": 3.4e38, "avg_len": 1e-290}}]}')
 @example(b'{"inputs": [{"data": "a", "model": "open", "options": {"k": NaN}}]}')
 def test_bytes_at_random_get_one_embedding_for_each_input_or_an_error(address, body):
     status, said = post(address, body)

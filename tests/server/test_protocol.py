@@ -1,3 +1,4 @@
+import contextlib
 import json
 import re
 import socket
@@ -12,6 +13,7 @@ LIMITS = """
 [limits]
 header_timeout = 1.0
 idle_timeout = 3.0
+request_timeout = 2.0
 max_connections = 12
 max_header_bytes = 4096
 """
@@ -41,13 +43,11 @@ def connect(server):
 
 def read_all(connection):
     """Everything until the server closes."""
-    found = b""
-    try:
+    found = []
+    with contextlib.suppress(ConnectionResetError):
         while piece := connection.recv(65536):
-            found += piece
-    except ConnectionResetError:
-        pass
-    return found
+            found.append(piece)
+    return b"".join(found)
 
 
 def read_answer(connection):
@@ -192,6 +192,24 @@ def test_headers_up_to_the_limit(connect):
     assert read_answer(connection)[0] == 200
 
 
+@pytest.mark.parametrize("close", [b"", b"connection: close\r\n"])
+def test_an_answer_that_is_not_taken(connect, close):
+    connection = connect()
+    connection.sendall(b"GET /large?50000000 HTTP/1.1\r\nhost: x\r\n" + close + b"\r\n")
+    time.sleep(3)
+    assert len(read_all(connection)) < 50_000_000
+
+
+def test_an_answer_that_is_taken_slowly(connect):
+    connection = connect()
+    connection.sendall(b"GET /large?50000000 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    length = 0
+    for _ in range(4):
+        time.sleep(1)
+        length += len(connection.recv(4_000_000, socket.MSG_WAITALL))
+    assert length + len(read_all(connection)) > 50_000_000
+
+
 @pytest.mark.parametrize("framing", [b"content-length: 5000000", b"transfer-encoding: chunked"])
 def test_a_body_is_no_header(connect, framing):
     connection = connect()
@@ -216,12 +234,10 @@ def test_a_flood_beside_the_body(connect, tail):
     connection = connect()
     connection.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n")
     started = time.monotonic()
-    try:
+    with contextlib.suppress(OSError):  # it does not even listen any more
         for piece in tail:
             connection.sendall(piece)
             time.sleep(0.002)
-    except OSError:
-        pass  # it does not even listen any more
     assert re.findall(rb"HTTP/1.1 (\d+)", read_all(connection)) in ([b"431"], [])
     assert time.monotonic() - started < 10
 
