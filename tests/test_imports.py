@@ -191,7 +191,8 @@ LOADED = """
         steps[name] = sorted({module.split(".")[0] for module in sys.modules} & WATCHED)
     WATCHED = {
         "numba", "llvmlite", "numpy", "scipy", "pyarrow", "pandas", "polars", "qdrant_client", "qdrant_edge",
-        "grpc", "pydantic", "httpx", "tqdm", "msgspec", "starlette", "uvicorn", "orjson", "structlog", "snowballstemmer", "py_rust_stemmers", "torch",
+        "grpc", "pydantic", "httpx", "tqdm", "msgspec", "starlette", "uvicorn", "orjson", "structlog",
+        "snowballstemmer", "py_rust_stemmers", "torch",
     }
     import bm25
     step("import")

@@ -36,7 +36,9 @@ assert "bm25-engine[edge]" in message
 # Neither are the packages of the server; its page is.
 message = ""
 try:
-    from bm25.inference import infer
+    import bm25.inference
+
+    bm25.inference.infer({"inputs": []})
 except MissingExtraError as error:
     message = str(error)
 assert "bm25-engine[inference]" in message
