@@ -13,7 +13,6 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import fields
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,7 +23,7 @@ from bm25.config import Bm25Config
 from bm25.encoder import Bm25Encoder
 from bm25.errors import Bm25ConfigError, Bm25ConfigWarning, Bm25Error, Bm25InputError
 from bm25.inference.errors import InvalidRequestError
-from bm25.inference.models import Call, Embedding, Embeddings, Kind, Modality, Purpose
+from bm25.inference.models import Call, Embedding, Embeddings, Kind, Modality, Purpose, SparseRows
 from bm25.inference.request import Input
 from bm25.inference.settings import Bm25Model as Bm25ModelSettings
 from bm25.singles import check_unicode
@@ -252,13 +251,8 @@ def _embed(encoder: Bm25Encoder, inputs: Sequence[Input], purpose: Purpose) -> E
         vectors = encoder.encode_queries(texts) if purpose == "search" else encoder.encode_documents(texts)
     except Bm25InputError as error:
         raise _with_place(inputs, error) from None
-    indices, values = vectors.indices, vectors.values
-    embeddings: list[Embedding] = [
-        {"indices": indices[start:end], "values": values[start:end]}
-        for start, end in pairwise(vectors.indptr.tolist())
-    ]
     lengths = vectors.lengths
-    return Embeddings(embeddings, None if lengths is None else int(lengths.sum(dtype=np.int64)))
+    return Embeddings(SparseRows(vectors), None if lengths is None else int(lengths.sum(dtype=np.int64)))
 
 
 def _embed_singly(encoder: Bm25Encoder, texts: list[str], purpose: Purpose) -> Embeddings:

@@ -34,7 +34,7 @@ MODALITIES = ("text", "image", "object")
 class Answer(NamedTuple):
     """What a request gets: an embedding for each input, in order, and the tokens that each model has read."""
 
-    embeddings: list[Embedding]
+    embeddings: Sequence[Embedding]
     usage: dict[str, int]
 
 
@@ -135,7 +135,9 @@ class InferenceEngine:
             if type(one.data) is not str or not isinstance(model, Bm25Model) or one.data_type != "text":
                 return None
             size += len(one.data)
-        if not inputs or size > SMALL:
+            if size > SMALL:
+                return None
+        if not inputs:
             return None
         name = inputs[0].model
         if any(one.model != name for one in inputs):

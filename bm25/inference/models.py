@@ -10,8 +10,12 @@ from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 import numpy as np
 
 from bm25.inference.request import Input
+from bm25.sparse import SparseVectors
 
-__all__ = ["Call", "Embedding", "Embeddings", "Kind", "Modality", "Model", "Purpose", "SparseEmbedding"]
+__all__ = [
+    "Call", "Embedding", "Embeddings", "Kind", "Modality", "Model", "Purpose", "SparseEmbedding",
+    "SparseRows",
+]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 
@@ -31,6 +35,26 @@ Embedding = SparseEmbedding | Array | list[Any]
 """Sparse; or dense, an array of one dimension or a list of floats; or several dense ones."""
 
 
+class SparseRows(Sequence[Embedding]):
+    """Sparse embeddings of a batch, made one by one when they are asked for.
+
+    Attributes:
+        vectors: all of them.
+    """
+
+    def __init__(self, vectors: SparseVectors) -> None:
+        self.vectors = vectors
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            return [self[i] for i in range(len(self))[row]]
+        indices, values = self.vectors[range(len(self))[row]]
+        return {"indices": indices, "values": values}
+
+
 class Embeddings(NamedTuple):
     """What a model makes of its inputs.
 
@@ -39,7 +63,7 @@ class Embeddings(NamedTuple):
         tokens: how many the model says it has read, None where it does not say.
     """
 
-    embeddings: list[Embedding]
+    embeddings: Sequence[Embedding]
     tokens: int | None
 
 

@@ -1,16 +1,17 @@
 """JSON lists: many sparse vectors as text.
 
-A library writes each number by itself. Here the weights of a batch, of which few are distinct, are written once
-each (by the caller, who has them numbered by `number_values`), and everything is put together in one pass.
+A library writes each number by itself. Here the weights of a batch, of which few are distinct, are written
+once each (by the caller, who has them numbered by `number_values`), and all is put together in one pass.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from bm25.kernels.intrinsics import count_trailing_zeros, load64, store64
 from bm25.kernels.jit import helper, kernel
 
-__all__ = ["ENTRY", "ROW", "number_values", "warmup", "write_vectors"]
+__all__ = ["ENTRY", "ROW", "SLACK", "number_values", "warmup", "write_vectors"]
 
 U64 = np.uint64
 MULTIPLIER = U64(0x9E3779B97F4A7C15)
@@ -18,9 +19,10 @@ MULTIPLIER = U64(0x9E3779B97F4A7C15)
 INDICES = np.frombuffer(b'{"indices":[', np.uint8)
 VALUES = np.frombuffer(b'],"values":[', np.uint8)
 END = np.frombuffer(b"]},", np.uint8)
+SLACK = 8
+"""Bytes that must be readable beyond the text of the weights, and writable beyond the output."""
 COMMA = 44
 ZERO = 48
-PAIRS = np.frombuffer("".join(f"{i:02d}" for i in range(100)).encode(), np.uint8)
 
 ROW = len(INDICES) + len(VALUES) + len(END)
 """Bytes of a vector without entries."""
@@ -55,43 +57,49 @@ def number_values(values, table, shift, distinct, numbers):
 
 
 @helper
-def digit_count(value):
-    """Return how many decimal digits a number has; most term ids have ten."""
-    count = 10
-    limit = np.int64(1_000_000_000)
-    while value < limit and count > 1:
-        limit //= 10
-        count -= 1
-    return count
+def eight_digits(value):
+    """Return the ASCII digits of a number below 10**8, with leading zeros, the first in the lowest byte."""
+    # Halves, quarters, digits, all of a kind at once: a quotient by multiplication in each lane of the word.
+    high = value // U64(10_000)
+    halves = high | ((value - U64(10_000) * high) << U64(32))
+    high = ((halves * U64(10_486)) >> U64(20)) & U64(0x0000_007F_0000_007F)
+    quarters = high | ((halves - U64(100) * high) << U64(16))
+    high = ((quarters * U64(103)) >> U64(10)) & U64(0x000F_000F_000F_000F)
+    return (high | ((quarters - U64(10) * high) << U64(8))) + U64(0x3030_3030_3030_3030)
 
 
 @helper
 def write_number(value, out, at):
-    """Write a number in decimal, and return where it ends."""
-    end = at + digit_count(value)
-    place = end
-    while value >= 100:
-        rest = value // 100
-        pair = 2 * (value - 100 * rest)
-        place -= 2
-        out[place] = PAIRS[pair]
-        out[place + 1] = PAIRS[pair + 1]
-        value = rest
-    if value >= 10:
-        out[place - 2] = PAIRS[2 * value]
-        out[place - 1] = PAIRS[2 * value + 1]
-    else:
-        out[place - 1] = ZERO + value
-    return end
+    """Write a number of 32 bits in decimal, and return where it ends. May write 7 bytes beyond."""
+    if value >= U64(100_000_000):  # as nearly all term ids are
+        high = value // U64(100_000_000)
+        if high >= U64(10):
+            out[at] = ZERO + high // U64(10)
+            at += 1
+        out[at] = ZERO + high % U64(10)
+        store64(out, at + 1, eight_digits(value - U64(100_000_000) * high))
+        return at + 9
+    digits = eight_digits(value)
+    # Leading zeros are the low bytes that hold 48; one digit stays.
+    zeros = min(7, count_trailing_zeros((digits ^ U64(0x3030_3030_3030_3030)) | (U64(1) << U64(56))) >> 3)
+    store64(out, at, digits >> U64(8 * zeros))
+    return at + 8 - zeros
 
 
 @helper
 def write_text(text, start, end, out, at):
-    """Copy bytes, and return where they end."""
-    for i in range(start, end):
-        out[at] = text[i]
-        at += 1
-    return at
+    """Copy bytes by eights, and return where they end. Reads and writes up to 7 bytes beyond."""
+    for i in range(0, end - start, 8):
+        store64(out, at + i, load64(text, start + i))
+    return at + end - start
+
+
+@helper
+def write_constant(text, out, at):
+    """Write bytes one by one, and return where they end."""
+    for i in range(text.shape[0]):
+        out[at + i] = text[i]
+    return at + text.shape[0]
 
 
 @kernel
@@ -102,21 +110,21 @@ def write_vectors(indptr, indices, numbers, text, bounds, out):
         indptr: int64, of the vectors.
         indices: uint32.
         numbers: uint32, of each entry the number of its weight.
-        text: uint8, the weights, one after the other.
+        text: uint8, the weights, one after the other, and `SLACK` bytes.
         bounds: int64, where weight i begins; the end of the last one at the end.
-        out: uint8, `ROW` for each vector, `ENTRY` and the longest weight for each entry.
+        out: uint8, `ROW` for each vector, `ENTRY` and the longest weight for each entry, and `SLACK`.
     """
     at = 0
     for row in range(indptr.shape[0] - 1):
         first, last = indptr[row], indptr[row + 1]
-        at = write_text(INDICES, 0, INDICES.shape[0], out, at)
+        at = write_constant(INDICES, out, at)
         for i in range(first, last):
-            at = write_number(np.int64(indices[i]), out, at)
+            at = write_number(U64(indices[i]), out, at)
             out[at] = COMMA
             at += 1
         if last > first:
             at -= 1
-        at = write_text(VALUES, 0, VALUES.shape[0], out, at)
+        at = write_constant(VALUES, out, at)
         for i in range(first, last):
             number = numbers[i]
             at = write_text(text, bounds[number], bounds[number + 1], out, at)
@@ -124,7 +132,7 @@ def write_vectors(indptr, indices, numbers, text, bounds, out):
             at += 1
         if last > first:
             at -= 1
-        at = write_text(END, 0, END.shape[0], out, at)
+        at = write_constant(END, out, at)
     return at
 
 
@@ -132,5 +140,5 @@ def warmup() -> None:
     """Compile all of these, or load them from the cache of compiled code."""
     values, numbers = np.zeros(1, np.uint32), np.zeros(1, np.uint32)
     number_values(values, np.zeros(2, np.uint32), 63, numbers, numbers.copy())
-    text, bounds = np.frombuffer(b"1.0", np.uint8), np.array([0, 3])
+    text, bounds = np.frombuffer(b"1.0" + bytes(SLACK), np.uint8), np.array([0, 3])
     write_vectors(np.array([0, 1]), values, numbers, text, bounds, np.empty(100, np.uint8))

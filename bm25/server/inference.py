@@ -6,11 +6,12 @@ from collections import Counter
 
 from bm25.inference.engine import Answer, purpose_of, usage_dict
 from bm25.inference.errors import AuthenticationError, TooLargeError
-from bm25.inference.models import Call
+from bm25.inference.models import Call, SparseRows
 from bm25.inference.request import InferenceRequest, Input, decode_request
 from bm25.server.gate import Request, unless_gone
 from bm25.server.responses import Receive, Send, json_bytes, send_json
 from bm25.server.state import State
+from bm25.server.vectors import vectors_json
 
 __all__ = ["Inference", "check_inputs", "embed"]
 
@@ -34,8 +35,15 @@ class Inference:
                     reason="key",
                 )
         answer = await embed(self.state, request, receive, asked)
-        body = json_bytes({"embeddings": answer.embeddings, "usage": usage_dict(answer.usage)})
-        await send_json(send, body)
+        await send_json(send, _json(answer))
+
+
+def _json(answer: Answer) -> bytes:
+    usage = json_bytes(usage_dict(answer.usage))
+    if isinstance(answer.embeddings, SparseRows):
+        vectors = vectors_json(answer.embeddings.vectors)
+        return b"".join((b'{"embeddings":[', vectors, b'],"usage":', usage, b"}"))
+    return b"".join((b'{"embeddings":', json_bytes(answer.embeddings), b',"usage":', usage, b"}"))
 
 
 async def embed(state: State, request: Request, receive: Receive, asked: InferenceRequest) -> Answer:

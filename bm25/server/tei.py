@@ -7,6 +7,7 @@ what TEI uses it for.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -84,7 +85,7 @@ async def embed_sparse(request: Request) -> Response:
         answer = await _embeddings(request, body, body.model or DEFAULT_MODEL, "sparse")
     except InferenceError as error:
         raise _as_tei(error) from None
-    vectors: list[Any] = answer.embeddings
+    vectors: Sequence[Any] = answer.embeddings
     if sum(len(one["indices"]) for one in vectors) <= FEW:
         return _json(_entries(vectors))
     # An object for each entry takes a while: not in the loop, which has others to answer.
@@ -166,7 +167,7 @@ def _only_dense_model(engine: InferenceEngine) -> str:
     )
 
 
-def _entries(vectors: list[Any]) -> list[list[dict[str, Any]]]:
+def _entries(vectors: Sequence[Any]) -> list[list[dict[str, Any]]]:
     return [
         [{"index": index, "value": value} for index, value in zip(one["indices"], one["values"], strict=True)]
         for one in vectors

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from bm25.kernels.json_lists import ENTRY, ROW, number_values, write_vectors
+from bm25.kernels.json_lists import ENTRY, ROW, SLACK, number_values, write_vectors
 from bm25.sparse import SparseVectors
 
 __all__ = ["vectors_json"]
@@ -31,18 +31,18 @@ def vectors_json(vectors: SparseVectors) -> memoryview:
     found = int(number_values(bits, table, 64 - logarithm, distinct, numbers))
     text, bounds = _texts(distinct[:found].view(np.float32))
     longest = int(np.diff(bounds).max(initial=0))
-    out = np.empty(len(vectors) * ROW + size * (ENTRY + longest), np.uint8)
+    out = np.empty(len(vectors) * ROW + size * (ENTRY + longest) + SLACK, np.uint8)
     end = int(write_vectors(vectors.indptr, vectors.indices, numbers, text, bounds, out))
-    return memoryview(out)[: end - 1]
+    return memoryview(out[: end - 1])  # type: ignore[arg-type]  # an array is a buffer
 
 
 def _texts(values: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return the decimals of values, one after the other, and where each begins; then the end."""
     if not len(values):
-        return np.empty(0, np.uint8), np.zeros(1, np.int64)
+        return np.zeros(SLACK, np.uint8), np.zeros(1, np.int64)
     written = np.frombuffer(orjson.dumps(values, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1], np.uint8)
     commas = written == _COMMA
     ends = np.append(np.flatnonzero(commas), len(written))
     bounds = np.zeros(len(values) + 1, np.int64)
     bounds[1:] = ends - np.arange(len(values))  # as they are without the commas
-    return written[~commas], bounds
+    return np.append(written[~commas], np.zeros(SLACK, np.uint8)), bounds

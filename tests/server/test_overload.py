@@ -177,7 +177,7 @@ def test_batches_four_times_as_many_as_there_are_places(server, encoder):
     statuses = Counter(response.status_code for response, _ in found)
     assert set(statuses) <= {200, 429}
     assert statuses[200] >= len(found) / len(bodies) * PLACES
-    assert statuses[429] > 0
+    assert REDUCED or statuses[429] > 0  # small batches may be done before the next ones are here
     assert counts["refused"] == counts[429] == statuses[429]
     for number, (response, seconds) in enumerate(found):
         if response.status_code == 429:
