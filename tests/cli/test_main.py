@@ -26,7 +26,9 @@ print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)
     assert done.stderr.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", ["encode", "query", "verify", "explain", "evaluate", "demo", "serve", "warmup"])
+@pytest.mark.parametrize(
+    "command", ["encode", "query", "verify", "explain", "evaluate", "demo", "serve", "warmup"]
+)
 def test_help_has_examples(command, capsys):
     assert main([command, "--help"]) == 0
     assert f"examples:\n  bm25 {command}" in capsys.readouterr().out
