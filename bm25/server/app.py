@@ -50,9 +50,10 @@ class App:
 
     @asynccontextmanager
     async def _lifespan(self, _: Any) -> AsyncIterator[None]:
-        noting = asyncio.create_task(self._gate.note())
+        tasks = [asyncio.create_task(self._gate.note()), asyncio.create_task(self._gate.watch.run())]
         yield
-        noting.cancel()
+        for task in tasks:
+            task.cancel()
         await self.state.close()
 
 

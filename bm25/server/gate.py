@@ -29,6 +29,7 @@ from bm25.server.logs import failure, log_request
 from bm25.server.places import Places
 from bm25.server.responses import Receive, Scope, Send, send_error
 from bm25.server.state import State
+from bm25.server.watch import Watch
 
 if TYPE_CHECKING:
     from bm25.server.settings import Limits
@@ -45,10 +46,9 @@ T = TypeVar("T")
 
 _HEADERS = {
     405: [(b"allow", b"POST")],
-    # The rest of the body is not wanted.
+    # Of a body that is refused in the middle, the rest is read and dropped, so that the answer arrives: a
+    # connection closed with unread bytes takes the answer with it. Only one that is slow is not waited for.
     408: [(b"connection", b"close")],
-    413: [(b"connection", b"close")],
-    429: [(b"connection", b"close")],
 }
 
 _MESSAGES = {
@@ -116,6 +116,7 @@ class Gate:
         self._numbers = count(1)
         self._open = 0  # requests from their headers to the end of the answer
         self._places = Places()
+        self.watch = Watch()
         self._buffered = 0  # bytes of bodies in memory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -239,7 +240,7 @@ class Gate:
     async def _read(self, request: Request, receive: Receive, limits: Limits) -> None:
         """Read the body, within the limits of size and time."""
         try:
-            async with asyncio.timeout(limits.body_timeout):
+            with self.watch.limit(limits.body_timeout):
                 message = await _message(receive)
                 request.body = body = message.get("body", b"")
                 self._take(len(body), len(body), limits)

@@ -89,7 +89,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for headers, or refuse the connection."""
-        super().connection_made(transport)
+        super().connection_made(_Together(transport, self.loop))  # type: ignore[arg-type]
         limit = self.config.limits.max_connections
         if len(self.connections) > limit:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, f"{limit} connections are open, which is the limit")
@@ -222,6 +222,48 @@ class GuardedProtocol(HttpToolsProtocol):
         head += b"content-type: application/json\r\nconnection: close\r\n" + retry
         transport.write(head + b"\r\n" + body)
         transport.set_protocol(_Farewell(transport, config, self.loop))
+
+
+class _Together:
+    """A transport that sends what is written in one turn of the loop at once.
+
+    Uvicorn writes the head of a response and its body apart, which would be two system calls and two packets.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send data at the end of this turn."""
+        if not self._pieces:
+            self._loop.call_soon(self._send)
+        self._pieces.append(data)
+
+    def write_eof(self) -> None:
+        """Send all, and that nothing follows."""
+        self._send()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        """Send all, and close."""
+        self._send()
+        self._transport.close()
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes are not sent."""
+        return self._transport.get_write_buffer_size() + sum(map(len, self._pieces))
+
+    def _send(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        if len(pieces) == 1:
+            self._transport.write(pieces[0])
+        elif pieces:
+            self._transport.writelines(pieces)
 
 
 class _Farewell(asyncio.Protocol):
