@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, NoReturn
 
-import msgspec
 import numpy as np
 
 from bm25.analysis.languages import nearest
-from bm25.errors import Bm25Error
+from bm25.errors import Bm25ConfigError, Bm25Error
 from bm25.inference import settings as kinds
-from bm25.inference.background import BackgroundLoop
-from bm25.inference.bm25_model import SMALL, Bm25Model, options_key
+from bm25.inference.background import BackgroundLoop, Threads
+from bm25.inference.bm25_model import SMALL, Bm25Model
+from bm25.inference.dimensions import as_json
+from bm25.inference.encoders import options_key
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, UpstreamError
 from bm25.inference.models import Call, Embedding, Embeddings, Model, Purpose
 from bm25.inference.request import InferenceRequest, Input, request_from_dict
@@ -62,10 +61,10 @@ class InferenceEngine:
         *,
         like: InferenceEngine | None = None,
     ) -> None:
-        if like is None:
-            self._executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="bm25-inference")
-        else:
-            self._executor = like._executor
+        self._successor: InferenceEngine | None = None
+        self._threads: Threads = Threads() if like is None else like._threads
+        for name in models or {}:
+            _check_name(name)
         self._settings: dict[str, ModelSettings | ProviderSettings] = {
             **{name: kinds.Bm25Model(allowed_options=None) for name in BUILT_IN},
             **(models or {}),
@@ -79,6 +78,8 @@ class InferenceEngine:
                 self._models[name] = self._build(name, settings)
         self._families = tuple(name for name in self._models if name.endswith("/"))
         self._background = BackgroundLoop()
+        if like is not None:
+            like._successor = self
 
     def _build(self, name: str, settings: ModelSettings | ProviderSettings) -> Model:
         if isinstance(settings, kinds.CompatibleModel | ProviderSettings):
@@ -89,13 +90,18 @@ class InferenceEngine:
             return providers.compatible(name, settings)
         try:
             if isinstance(settings, kinds.Bm25Model):
-                return Bm25Model(name, settings, self._executor)
+                return Bm25Model(name, settings, self._threads)
             from bm25.inference import local
 
             return local.build(name, settings)
         except Bm25Error as error:
             error.args = (f'models."{name}": {error}',)
             raise
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All models and families."""
+        return tuple(self._models.values())
 
     def model(self, name: str, place: str = "model") -> Model:
         """Return the model of a name, or the family of its prefix.
@@ -140,9 +146,10 @@ class InferenceEngine:
         if not inputs:
             return None
         name = inputs[0].model
-        if any(one.model != name for one in inputs):
+        model = self._models[name]
+        if any(one.model != name for one in inputs) or not model.is_quick(inputs):  # type: ignore[attr-defined]
             return None
-        found = self._models[name].embed_now(inputs, purpose_of(request))  # type: ignore[attr-defined]
+        found = model.embed_now(inputs, purpose_of(request))  # type: ignore[attr-defined]
         return Answer(found.embeddings, {name: found.tokens})
 
     async def ainfer(self, request: InferenceRequest, call: Call) -> Answer:
@@ -152,7 +159,8 @@ class InferenceEngine:
             InferenceError: nothing of the request is answered if one of its inputs cannot be.
         """
         groups: dict[str, list[Input]] = {}
-        for one in request.inputs:
+        for position, one in enumerate(request.inputs):
+            one.position = position
             groups.setdefault(one.model, []).append(one)
         models = [self._checked(name, inputs) for name, inputs in groups.items()]
         found = await _together(
@@ -227,14 +235,14 @@ class InferenceEngine:
         self._background.run(self.aclose())
         self._background.stop()
 
-    async def aclose(self, *, keep: InferenceEngine | None = None) -> None:
-        """Close the models, except those that another engine has taken over, and the threads."""
-        kept = set() if keep is None else {id(model) for model in keep._models.values()}
-        for model in self._models.values():
-            if id(model) not in kept:
+    async def aclose(self) -> None:
+        """Close the models and the threads, except what another engine has taken over."""
+        kept = () if self._successor is None else self._successor.models
+        for model in self.models:
+            if model not in kept:
                 await model.close()
-        if keep is None:
-            self._executor.shutdown(wait=False)
+        if self._successor is None:
+            self._threads.stop()
 
 
 def infer(
@@ -286,8 +294,9 @@ async def _embed(model: Model, inputs: list[Input], call: Call) -> Embeddings:
     distinct: list[Input] = []
     numbers = []
     for one in inputs:
-        data = one.data if isinstance(one.data, str) else msgspec.json.encode(one.data, order="deterministic")
-        number = places.setdefault((one.data_type, data, options_key(one.options)), len(distinct))
+        place = f"inputs[{one.position}].options"
+        data = one.data if isinstance(one.data, str) else as_json(one.data, f"inputs[{one.position}].data")
+        number = places.setdefault((one.data_type, data, options_key(one.options, place)), len(distinct))
         if number == len(distinct):
             distinct.append(one)
         numbers.append(number)
@@ -310,6 +319,19 @@ async def _together(work: Sequence[Coroutine[Any, Any, Embeddings]], call: Call)
     finally:
         for task in tasks:
             task.cancel()
+        # Their ends are waited for, so that nothing of the request goes on after it.
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _check_name(name: str) -> None:
+    if name.lower() in BUILT_IN:
+        raise Bm25ConfigError(
+            f'models."{name}": this name is Qdrant\'s own, of its exact vectors; give the model another one'
+        )
+    if name.endswith("/"):
+        raise Bm25ConfigError(
+            f'models."{name}": a name that ends in / is a provider\'s; add what comes after'
+        )
 
 
 def _json_type(value: Any) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from bm25.inference.errors import InvalidRequestError
+from bm25.inference.errors import InvalidRequestError, TooLargeError
 
-__all__ = ["InferenceRequest", "Input", "decode_request", "invalid", "request_from_dict"]
+__all__ = ["InferenceRequest", "Input", "decode_request", "decode_token", "invalid", "request_from_dict"]
 
 
 class Input(msgspec.Struct, gc=False):
@@ -37,19 +37,79 @@ class InferenceRequest(msgspec.Struct):
     token: str | None = None
 
 
+MANY_VALUES = 200_000
+"""Objects and lists of a body that are made without a second thought; each takes some 100 bytes."""
+
+LARGEST_OPTIONS = 262_144  # bytes of one input's
+
+
+class _Token(msgspec.Struct):
+    token: str | None = None
+
+
+class _TextInput(msgspec.Struct, gc=False):
+    """An input as it is read from a body with very many brackets: source code, or an attack."""
+
+    data: str
+    model: str
+    data_type: str = "text"
+    options: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _TextRequest(msgspec.Struct):
+    inputs: list[_TextInput]
+    inference: str | None = None
+    token: str | None = None
+
+
 _decoder = msgspec.json.Decoder(InferenceRequest)
+_text_decoder = msgspec.json.Decoder(_TextRequest)
+_token_decoder = msgspec.json.Decoder(_Token)
+_options_decoder = msgspec.json.Decoder(dict[str, Any] | None)
 
 
-def decode_request(body: bytes | bytearray | memoryview) -> InferenceRequest:
+def decode_token(body: bytes | bytearray) -> str | None:
+    """Return the token in a body, and make nothing else of it; errors as of `decode_request`."""
+    try:
+        return _token_decoder.decode(body).token
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise invalid(error) from None
+
+
+def decode_request(body: bytes | bytearray) -> InferenceRequest:
     """Return the request in a body of JSON.
 
     Raises:
         InvalidRequestError: it is not JSON, or not of that shape; the message has the path.
+        TooLargeError: it has very many objects and lists, which texts do not need.
     """
     try:
+        if body.count(b"[") + body.count(b"{") > MANY_VALUES:
+            return _numbered(_carefully_decoded(body))
         return _numbered(_decoder.decode(body))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise invalid(error) from None
+
+
+def _carefully_decoded(body: bytes | bytearray) -> InferenceRequest:
+    """Decode a body of which only texts, and not what is in brackets, may be large."""
+    try:
+        sent = _text_decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise TooLargeError(
+            f"{invalid(error)}; a body with more than {MANY_VALUES:,} brackets may have texts only"
+        ) from None
+    inputs = []
+    for i, one in enumerate(sent.inputs):
+        given = memoryview(one.options)
+        if len(given) > LARGEST_OPTIONS:
+            raise TooLargeError(f"inputs[{i}].options: {len(given):,} bytes, {LARGEST_OPTIONS:,} are allowed")
+        try:
+            options = _options_decoder.decode(given)
+        except msgspec.ValidationError as error:
+            raise InvalidRequestError(f"inputs[{i}].options: {invalid(error)}") from None
+        inputs.append(Input(one.data, one.model, one.data_type, options))
+    return InferenceRequest(inputs, sent.inference, sent.token)
 
 
 def request_from_dict(request: Any) -> InferenceRequest:

@@ -10,9 +10,9 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
@@ -21,28 +21,26 @@ from bm25.inference.errors import (
     AuthenticationError,
     InferenceError,
     InvalidRequestError,
-    OverloadedError,
-    RequestTimeoutError,
-    TooLargeError,
 )
+from bm25.inference.request import decode_token
+from bm25.server.bodies import Bodies
 from bm25.server.logs import failure, log_request
 from bm25.server.places import Places
+from bm25.server.request import ClientGone, Request, unless_gone
 from bm25.server.responses import Receive, Scope, Send, send_error
 from bm25.server.state import State
 from bm25.server.watch import Watch
 
 if TYPE_CHECKING:
-    from bm25.server.settings import Limits
+    pass
 
-__all__ = ["ClientGone", "Gate", "Request", "unless_gone"]
+__all__ = ["Gate"]
 
 OPEN = frozenset({"/", "/page.css", "/page.js", "/favicon.ico", "/health", "/openapi.json"})
 """Paths that need no key: they say nothing that is not public, and touch no model."""
 
 KEY_IN_BODY = "/inference"
 """Where the key may come as `token` in the body, which is how Qdrant sends the one of its configuration."""
-
-T = TypeVar("T")
 
 _HEADERS = {
     405: [(b"allow", b"POST")],
@@ -60,39 +58,6 @@ _MESSAGES = {
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
 
 Endpoint = Callable[["Request", Receive, Send], Awaitable[None]]
-
-
-class Request:
-    """One request at the gate.
-
-    Attributes:
-        id: the client's `x-request-id`, or one of ours.
-        path: of the address, without a query.
-        headers: the pairs as they came, names in lowercase.
-        body: all of it.
-        authenticated: whether a key in the headers was accepted, or none is needed.
-        deadline: when it has to be answered, of `time.monotonic`.
-        details: what the log says of it besides.
-    """
-
-    __slots__ = ("authenticated", "body", "deadline", "details", "headers", "id", "path")
-
-    def __init__(self, request_id: bytes, path: str, headers: Any, deadline: float) -> None:
-        self.id = request_id
-        self.path = path
-        self.headers = headers
-        self.deadline = deadline
-        self.body: bytes | bytearray = b""
-        self.authenticated = False
-        self.details: dict[str, Any] = {}
-
-    def provider_keys(self) -> dict[str, str]:
-        """Return the keys of external providers among the headers, by name."""
-        return {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in self.headers
-            if name.endswith(b"-api-key")
-        }
 
 
 class Gate:
@@ -115,9 +80,9 @@ class Gate:
         self._prefix = os.urandom(6).hex().encode() + b"-"
         self._numbers = count(1)
         self._open = 0  # requests from their headers to the end of the answer
-        self._places = Places()
         self.watch = Watch()
-        self._buffered = 0  # bytes of bodies in memory
+        self._bodies = Bodies(self.watch)
+        self._places = Places()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a connection of the server."""
@@ -141,7 +106,8 @@ class Gate:
             request_id = self._prefix + b"%x" % next(self._numbers)
         settings = self.state.settings
         path = scope["path"]
-        request = Request(request_id, path, headers, started + settings.limits.request_timeout)
+        deadline = started + settings.limits.request_timeout
+        request = Request(request_id, path, headers, content_length, deadline)
         status = 0
 
         async def send_with_id(message: Any) -> None:
@@ -153,7 +119,7 @@ class Gate:
 
         self._open += 1
         try:
-            await self._pass(scope, request, content_length, key, receive, send_with_id)
+            await self._pass(scope, request, key, receive, send_with_id)
         except asyncio.CancelledError:
             status = status or 499
             raise
@@ -168,7 +134,7 @@ class Gate:
             await send_error(send_with_id, path, said, more)
         finally:
             self._open -= 1
-            self._buffered -= len(request.body)
+            self._bodies.drop(request)
             seconds = time.monotonic() - started
             self.state.metrics.request(path if path in self._routes else "other", status, seconds)
             if settings.logging.requests or status >= 500:
@@ -199,7 +165,6 @@ class Gate:
         self,
         scope: Scope,
         request: Request,
-        content_length: bytes | None,
         key: bytes | None,
         receive: Receive,
         send: Send,
@@ -215,17 +180,29 @@ class Gate:
         if not always:
             self._places.check(limits)
         if scope["method"] in ("POST", "PUT"):
-            if content_length is not None:
-                self._check_size(int(content_length), limits)
-            await self._read(request, receive, limits)
+            await self._bodies.read(request, receive, limits)
+        if not request.authenticated:
+            self._check_token(request)
         if always:
             await self._answer(scope, request, receive, send)
             return
-        await self._places.take(limits, request.deadline)
+        if not self._places.take(limits):
+            await unless_gone(receive, self._places.wait(limits, request.deadline))
         try:
             await self._answer(scope, request, receive, send)
         finally:
             self._places.give_back(self.state.settings.limits)
+
+    def _check_token(self, request: Request) -> None:
+        # Qdrant sends the token of its configuration in the body, and no header of ours.
+        token = decode_token(request.body)
+        if token is None or not self.state.keys.accepts(token.encode("utf-8", "replace")):
+            raise AuthenticationError(
+                "the API key is wrong or missing: send it as header `api-key`, as `Authorization: Bearer`, "
+                "or as `token` in the body (in Qdrant's configuration: inference.token)",
+                reason="key",
+            )
+        self._bodies.proven(request)
 
     async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
         endpoint = self._endpoints.get(request.path)
@@ -236,45 +213,6 @@ class Gate:
             return
         scope["bm25.request"] = request
         await self.app(scope, _replayed(request.body, receive), send)
-
-    async def _read(self, request: Request, receive: Receive, limits: Limits) -> None:
-        """Read the body, within the limits of size and time."""
-        try:
-            with self.watch.limit(limits.body_timeout):
-                message = await _message(receive)
-                request.body = body = message.get("body", b"")
-                self._take(len(body), len(body), limits)
-                if not message.get("more_body"):
-                    return
-                request.body = whole = bytearray(body)
-                while message.get("more_body"):
-                    message = await _message(receive)
-                    body = message.get("body", b"")
-                    whole += body
-                    self._take(len(body), len(whole), limits)
-        except TimeoutError:
-            raise RequestTimeoutError(
-                f"the body did not come within {limits.body_timeout:g} seconds (limits.body_timeout)",
-                status=408,
-            ) from None
-
-    def _take(self, size: int, whole: int, limits: Limits) -> None:
-        """Note a piece of a body of which there are `whole` bytes by now."""
-        self._buffered += size
-        self._check_size(whole, limits)
-        if self._buffered > limits.max_buffered_bytes:
-            raise OverloadedError(
-                "the server holds as many bytes as it may (limits.max_buffered_bytes); try again",
-                retry_after=1,
-            )
-
-    def _check_size(self, size: int, limits: Limits) -> None:
-        if size > limits.max_body_bytes:
-            raise TooLargeError(
-                f"the body has {size:,} bytes or more, and {limits.max_body_bytes:,} are allowed "
-                "(limits.max_body_bytes); send fewer inputs at once",
-                reason="body",
-            )
 
     def _log(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
         fields = {
@@ -287,38 +225,6 @@ class Gate:
             **request.details,
         }
         log_request(fields, failed=status >= 500)
-
-
-class ClientGone(Exception):
-    """Nobody waits for the answer any more."""
-
-
-async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """Return what `work` returns, and cancel it if the client goes away before that.
-
-    Raises:
-        ClientGone: it did.
-    """
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(receive())
-    try:
-        await asyncio.wait((working, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGone
-        return working.result()
-    finally:
-        for task in (working, gone):
-            if not task.done():
-                task.cancel()
-                # Its end is waited for, so that nothing of the request goes on after it.
-                await asyncio.wait((task,))
-
-
-async def _message(receive: Receive) -> Any:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    return message
 
 
 def _replayed(body: bytes | bytearray, receive: Receive) -> Receive:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from bm25.inference.engine import Answer, purpose_of, usage_dict
-from bm25.inference.errors import AuthenticationError, TooLargeError
+from bm25.inference.errors import TooLargeError
 from bm25.inference.models import Call, SparseRows
 from bm25.inference.request import InferenceRequest, Input, decode_request
-from bm25.server.gate import Request, unless_gone
+from bm25.server.request import Request, unless_gone
 from bm25.server.responses import Receive, Send, json_bytes, send_json
 from bm25.server.state import State
 from bm25.server.vectors import vectors_json
@@ -25,15 +25,6 @@ class Inference:
     async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
         """Answer a request."""
         asked = decode_request(request.body)
-        if not request.authenticated:
-            # Qdrant sends the token of its configuration in the body, and no header of ours.
-            token = None if asked.token is None else asked.token.encode("utf-8", "replace")
-            if token is None or not self.state.keys.accepts(token):
-                raise AuthenticationError(
-                    "the API key is wrong or missing: send it as header `api-key`, as `Authorization: "
-                    "Bearer`, or as `token` in the body (in Qdrant's configuration: inference.token)",
-                    reason="key",
-                )
         answer = await embed(self.state, request, receive, asked)
         await send_json(send, _json(answer))
 

@@ -43,6 +43,12 @@ class Metrics:
         self._refused = Counter(
             "bm25_requests_refused", "Requests refused, by reason.", ["reason"], registry=registry
         )
+        self._encoders = Counter(
+            "bm25_encoders_looked_up",
+            "Looks for the encoder of a request's options: hit, or miss where it had to be made.",
+            ["model", "result"],
+            registry=registry,
+        )
         self._calls = Counter(
             "bm25_upstream_calls", "Calls of external providers.", ["provider", "outcome"], registry=registry
         )
@@ -76,6 +82,10 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """Count a request that was turned away."""
         self._refused.labels(reason).inc()
+
+    def encoder(self, model: str, result: str) -> None:
+        """Count a look into the cache of encoders."""
+        self._encoders.labels(model, result).inc()
 
     def upstream(self, provider: str, outcome: str, seconds: float) -> None:
         """Count a call of an external provider."""

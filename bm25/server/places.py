@@ -36,16 +36,20 @@ class Places:
                 reason="queue",
             )
 
-    async def take(self, limits: Limits, deadline: float) -> None:
-        """Take a place, or wait for one until `deadline`, of `time.monotonic`.
+    def take(self, limits: Limits) -> bool:
+        """Take a place if there is one; tell whether there was."""
+        if self._working >= limits.concurrency:
+            return False
+        self._working += 1
+        return True
+
+    async def wait(self, limits: Limits, deadline: float) -> None:
+        """Wait for a place until `deadline`, of `time.monotonic`, and take it.
 
         Raises:
             OverloadedError: too many wait already.
             RequestTimeoutError: there was none in time.
         """
-        if self._working < limits.concurrency:
-            self._working += 1
-            return
         self.check(limits)
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)

@@ -11,6 +11,8 @@ from bm25.inference.errors import InferenceError
 
 __all__ = ["Receive", "Scope", "Send", "error_body", "json_bytes", "send_error", "send_json"]
 
+LONGEST_MESSAGE = 2000  # characters of an error; it may quote what the client sent
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -47,6 +49,8 @@ async def send_error(send: Send, path: str, error: InferenceError, headers: Any 
 def error_body(path: str, error: InferenceError) -> bytes:
     """Return what a client of the door at `path` is told."""
     message = str(error)
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]}..."
     if path.startswith("/v1/"):
         return json_bytes({"error": _openai_error(path, message, error.status)})
     if path in _TEI_PATHS:

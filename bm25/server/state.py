@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bm25.inference import providers
+from bm25.inference import encoders, providers
 from bm25.inference.engine import InferenceEngine
+from bm25.inference.models import Model
 from bm25.server.keys import ApiKeys
 from bm25.server.metrics import Metrics
 
@@ -37,8 +38,10 @@ class State:
         self.keys = ApiKeys(settings.api_keys)
         self.metrics = Metrics()
         providers.observe(self.metrics.upstream)
+        encoders.observe(self.metrics.encoder)
         self._users: dict[InferenceEngine, int] = {}
-        self._retired: dict[InferenceEngine, InferenceEngine] = {}
+        self._open: set[Model] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     @contextmanager
     def engine_in_use(self) -> Iterator[InferenceEngine]:
@@ -51,8 +54,8 @@ class State:
             self._users[engine] -= 1
             if not self._users[engine]:
                 del self._users[engine]
-                if engine in self._retired:
-                    self._close(engine)
+                if engine is not self.engine:
+                    self._close_models()
 
     async def reload(self, settings: ServerSettings) -> None:
         """Put other settings in force: models, providers, keys, limits. Requests at work keep what they have.
@@ -66,17 +69,21 @@ class State:
         engine = await asyncio.to_thread(
             InferenceEngine, settings.models, settings.providers, like=self.engine
         )
-        retired, self.engine = self.engine, engine
+        self._open.update(self.engine.models, engine.models)
+        self.engine = engine
         self.keys = ApiKeys(settings.api_keys)
         self.settings = settings
-        self._retired[retired] = engine
-        if retired not in self._users:
-            self._close(retired)
+        self._close_models()
 
     async def close(self) -> None:
         """Close the engine, at the end."""
         await self.engine.aclose()
 
-    def _close(self, engine: InferenceEngine) -> None:
-        task = asyncio.ensure_future(engine.aclose(keep=self._retired.pop(engine)))
-        self._closing = task  # a task that nobody holds may be collected
+    def _close_models(self) -> None:
+        """Close the models that neither the engine in force has nor one that a request is at work with."""
+        living = {model for engine in (self.engine, *self._users) for model in engine.models}
+        for model in self._open - living:
+            task = asyncio.ensure_future(model.close())
+            self._closing.add(task)  # a task that nobody holds may be collected
+            task.add_done_callback(self._closing.discard)
+        self._open &= living

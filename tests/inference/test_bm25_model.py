@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import strategies as st
 
 from bm25 import Bm25Config, Bm25ConfigError, Bm25Encoder, StatisticsStore
 from bm25.errors import StoreError, StoreMismatchError
-from bm25.inference import bm25_model
-from bm25.inference.bm25_model import Bm25Model, options_key
-from bm25.inference.errors import InvalidRequestError
+from bm25.inference import bm25_model, encoders
+from bm25.inference.bm25_model import Bm25Model
+from bm25.inference.encoders import options_key
+from bm25.inference.errors import InvalidRequestError, RequestTimeoutError
 from bm25.inference.models import Call
 from bm25.inference.request import Input
 from bm25.inference.settings import Bm25Model as Settings
@@ -114,12 +116,16 @@ def test_a_text_that_is_not_unicode_is_named_by_its_place(texts):
 
 
 def test_encoders_for_options_are_bounded(monkeypatch):
-    monkeypatch.setattr(bm25_model, "ENCODERS", 3)
+    monkeypatch.setattr(encoders, "KEPT", 3)
     model = Bm25Model("m", EVERYTHING)
     for i in range(10):
         model.encoder({"k": i})
-    assert len(model._for_options) == 3
-    assert model.encoder({"k": 9}) is model._for_options[options_key({"k": 9})]
+    kept = model._encoders._for_options
+    assert len(kept) == 3
+    assert model.encoder({"k": 9}) is kept[options_key({"k": 9}, "options")]
+    model.encoder({"k": 7})
+    model.encoder({"k": 10})
+    assert options_key({"k": 7}, "options") in kept  # the one that was not asked for longest has gone
 
 
 def test_a_model_that_is_configured_wrongly():
@@ -154,7 +160,7 @@ def test_the_recommended_preset():
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    monkeypatch.setattr(bm25_model, "LOOK", 0.0)
+    monkeypatch.setattr(encoders, "LOOK", 0.0)
     config = Bm25Config(language="german")
     store = StatisticsStore.create(tmp_path / "store", config)
     add(store, "a", "Haus Haus Fluss")
@@ -246,6 +252,88 @@ def test_many_threads_at_a_new_epoch(store):
 
 
 def test_equal_options_have_one_key():
-    assert options_key(None) == options_key({}) == b"null"
-    assert options_key({"a": 1, "b": {"d": 1, "c": 2}}) == options_key({"b": {"c": 2, "d": 1}, "a": 1})
-    assert options_key({"a": 1}) != options_key({"a": "1"}) != options_key({"a": None})
+    def key(options):
+        return options_key(options, "options")
+
+    assert key(None) == key({})
+    assert key({"a": 1, "b": {"d": 1, "c": 2}}) == key({"b": {"c": 2, "d": 1}, "a": 1})
+    assert len({key({"a": one}) for one in (1, "1", None, True, 1.0, float("nan"))}) == 6
+    with pytest.raises(InvalidRequestError, match=r"^inputs\[2\]\.options: not a value of JSON") as caught:
+        options_key({"a": object()}, "inputs[2].options")
+    assert "object" not in str(caught.value)
+
+
+# What a request may cost
+
+
+def test_true_is_not_one():
+    model = Bm25Model("m", EVERYTHING)
+    inputs = [Input("x", "m", "text", {"lowercase": one}, i) for i, one in enumerate((True, 1))]
+    with pytest.raises(InvalidRequestError, match=r"inputs\[1\]\.options: lowercase must be true or false"):
+        model.embed_now(inputs, "update")
+
+
+def test_many_different_options_are_refused():
+    inputs = [Input("x", "m", "text", {"avg_len": i + 1}, i) for i in range(33)]
+    model = Bm25Model("m", EVERYTHING)
+    with pytest.raises(InvalidRequestError, match="33 different options, and a request may have 32"):
+        model.embed_now(inputs, "update")
+    assert len(model.embed_now(inputs[:32], "update").embeddings) == 32
+
+
+def test_large_options_are_used_but_not_kept_and_larger_ones_refused():
+    model = Bm25Model("m", EVERYTHING)
+    large = {"stopwords": {"custom": [f"word{i}" for i in range(1000)]}}
+    assert len(model.encoder(large).config.custom_stopwords) == 1000
+    assert not model._encoders._for_options
+    larger = {"stopwords": {"custom": [f"word{i}" for i in range(40_000)]}}
+    with pytest.raises(InvalidRequestError, match=r"^options: [0-9,]+ bytes, and a request may send 262,144"):
+        model.encoder(larger)
+
+
+def test_what_takes_long_is_not_done_in_the_loop():
+    model = Bm25Model("m", EVERYTHING)
+    options = {"language": "german"}
+    assert model.is_quick(inputs_of(["x"]))
+    assert not model.is_quick(inputs_of(["x"], options))
+    model.encoder(options)
+    assert model.is_quick(inputs_of(["x", "y"], options))
+    assert not model.is_quick(inputs_of(["x" * (bm25_model.SMALL + 1)]))
+    assert not model.is_quick([*inputs_of(["x"], options), *inputs_of(["y"])])
+
+
+def test_work_ends_at_the_deadline():
+    inputs = [Input("x", "m", "text", {"k": i}, i) for i in range(2)]
+    with pytest.raises(RequestTimeoutError):
+        Bm25Model("m", EVERYTHING).embed_now(inputs, "update", time.monotonic() - 1)
+
+
+def test_errors_are_short_whatever_was_sent():
+    model = Bm25Model("m", EVERYTHING)
+    for options in ({"tokenizer": "x" * 100_000}, {"x" * 100_000: 1}, {"language": "y" * 100_000}):
+        with pytest.raises(InvalidRequestError) as caught:
+            model.encoder(options, 3)
+        assert len(str(caught.value)) < 1200
+
+
+def test_an_input_that_no_encoder_takes_is_named_by_its_place():
+    model = Bm25Model("m", Settings(options={"tokenizer": "prefix"}))
+    for long in ("x" * 2000, "short " * 1000 + "x" * 2000):
+        with pytest.raises(InvalidRequestError, match=r"^inputs\[2\]\.data: a token of 2000 characters"):
+            model.embed_now(inputs_of(["fine", "fine too", long]), "update")
+
+
+def test_an_encoder_of_an_epoch_that_is_over_is_not_kept(store, monkeypatch):
+    model = Bm25Model("m", Settings(statistics=str(store.path), allowed_options=["b"]))
+    make = model._encoders._make
+
+    def slow(*arguments):
+        found = make(*arguments)
+        add(store, "b", "Haus " * 101)
+        model.encoder()  # another thread sees the new epoch meanwhile
+        return found
+
+    monkeypatch.setattr(model._encoders, "_make", slow)
+    assert model.encoder({"b": 0.5}).config.avg_len == 3.0
+    monkeypatch.setattr(model._encoders, "_make", make)
+    assert model.encoder({"b": 0.5}).config.avg_len == 52.0

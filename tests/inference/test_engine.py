@@ -1,4 +1,5 @@
 import asyncio
+import os
 import threading
 import time
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from bm25 import Bm25Config, Bm25ConfigError, Bm25Error, inference
 from bm25.inference.engine import InferenceEngine, infer, plain
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, UpstreamError
-from bm25.inference.models import Embeddings
+from bm25.inference.models import Call, Embeddings
+from bm25.inference.request import InferenceRequest, Input
 from bm25.inference.settings import Bm25Model, CompatibleModel, ProviderSettings
 from tests.oracle import oracle
 from tests.strategies import examples, nasty_text
@@ -216,7 +218,7 @@ def test_an_engine_like_another_takes_over_what_is_the_same():
     assert new.model("a") is old.model("a")
     assert new.model("bm25") is old.model("bm25")
     assert new.model("b").encoder().config.k == 3.0
-    asyncio.run(old.aclose(keep=new))
+    asyncio.run(old.aclose())
     long = "dog " * 10_000  # goes through the threads, which the old engine must not have ended
     assert new.infer({"inputs": [one(long, "a")]})["embeddings"] == [sparse(Bm25Config(), long)]
     new.close()
@@ -228,7 +230,7 @@ def test_what_is_taken_over_is_not_closed():
     old._models["a"] = kept
     old._models["z"] = dropped
     new = InferenceEngine({"a": Bm25Model()}, like=old)
-    asyncio.run(old.aclose(keep=new))
+    asyncio.run(old.aclose())
     assert (kept.closed, dropped.closed) == (0, 1)
     new.close()
     assert kept.closed == 1
@@ -260,11 +262,36 @@ def test_families_are_found_by_their_prefix():
     engine.close()
 
 
-def test_the_built_in_models_can_be_configured():
-    engine = InferenceEngine({"bm25": Bm25Model(options={"language": "german"})})
-    assert engine.infer({"inputs": [one("Häuser")]})["embeddings"] == [
-        sparse(Bm25Config(language="german"), "Häuser")
-    ]
+@pytest.mark.parametrize("name", ["bm25", "BM25", "Qdrant/bm25", "acme/"])
+def test_names_that_are_taken(name):
+    with pytest.raises(Bm25ConfigError, match="name"):
+        InferenceEngine({name: Bm25Model()})
+
+
+def test_inputs_made_by_hand_keep_their_order(engine):
+    names = ("bm25", "dense", "bm25")
+    request = InferenceRequest([Input("a dog", name) for name in names])
+    found = asyncio.run(engine.ainfer(request, Call()))
+    assert [plain(one) for one in found.embeddings] == [
+        sparse(Bm25Config(), "a dog"), [5.0, 0.0], sparse(Bm25Config(), "a dog"),
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:This process")
+def test_a_forked_child_has_threads_of_its_own(engine):
+    requests = [{"inputs": [one("dog " * 10_000)]}, {"inputs": [one("a dog", "dense"), one("a dog")]}]
+    expected = [engine.infer(request) for request in requests]
+    child = os.fork()
+    if child == 0:
+        same = [engine.infer(request) for request in requests] == expected
+        os._exit(0 if same else 1)
+    deadline = time.monotonic() + 60
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(child, 9)
+        time.sleep(0.02)
+    assert ended[1] == 0
 
 
 def test_plain_values():

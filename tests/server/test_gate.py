@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from itertools import islice
 from urllib.parse import urlsplit
 
@@ -212,6 +213,42 @@ def test_bodies_that_fill_the_memory(upstream):
         assert codes[-1] == 429
         assert all(one.headers["retry-after"] == "1" for one in responses if one.status_code == 429)
         assert httpx.post(f"{address}/inference", content=body, timeout=30).status_code == 200
+
+
+def test_who_shows_no_key_keeps_out_nobody_who_does():
+    """Bodies without an end fill no more than half of the memory."""
+    limits = Limits(max_buffered_bytes=200_000, max_body_bytes=100_000)
+    settings = ServerSettings(server=ServerOptions(api_key=KEY), limits=limits)
+    with serving(settings) as address, ExitStack() as connections:
+        where = urlsplit(address)
+        for _ in range(4):
+            one = connections.enter_context(
+                socket.create_connection((where.hostname, where.port), timeout=10)
+            )
+            one.sendall(head(95_000) + b" " * 90_000)
+        body = json.dumps(TEXT).encode().ljust(90_000)
+        for _ in range(3):
+            answer = httpx.post(f"{address}/inference", content=body, headers={"api-key": KEY}, timeout=30)
+            assert answer.status_code == 200
+
+
+def test_a_body_without_the_key_is_not_decoded():
+    with serving(ServerSettings(server=ServerOptions(api_key=KEY))) as address:
+        body = b'{"inputs":[{"model":"x","data":[' + b"[]," * 3_000_000 + b"[]]}]}"
+        assert httpx.post(f"{address}/inference", content=body, timeout=60).status_code == 401
+        with_key = httpx.post(f"{address}/inference", content=body, headers={"api-key": KEY}, timeout=60)
+        assert with_key.status_code == 413
+        assert "brackets" in with_key.json()["error"]
+
+
+def test_source_code_may_have_many_brackets(client):
+    text = "f(x)[0]{1}" * 90_000
+    body = {
+        "inputs": [{"data": text, "model": "bm25", "options": {"k": 1.5}}, {"data": text, "model": "bm25"}]
+    }
+    answer = client.post("/inference", json=body)
+    assert answer.status_code == 200
+    assert len(answer.json()["embeddings"]) == 2
 
 
 # The queue

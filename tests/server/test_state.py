@@ -63,6 +63,28 @@ def test_an_engine_in_use_is_closed_when_its_last_user_has_gone():
     asyncio.run(run())
 
 
+def test_a_model_that_a_request_is_at_work_with_outlives_two_reloads():
+    """The first of them keeps the model, the second drops it."""
+
+    async def run():
+        state = State(with_k(1.0))
+        model = Dense()
+        state.engine._models["dense"] = model
+        state.engine._settings["dense"] = Bm25Model()
+        with state.engine_in_use():
+            settings = ServerSettings(models={"dense": Bm25Model()})
+            await state.reload(settings)
+            assert state.engine.model("dense") is model
+            await state.reload(ServerSettings())
+            await asyncio.sleep(0.01)
+            assert model.closed == 0
+        await asyncio.sleep(0.01)
+        assert model.closed == 1
+        await state.close()
+
+    asyncio.run(run())
+
+
 def test_an_engine_that_nobody_uses_is_closed_at_once():
     async def run():
         state = State(with_k(1.0))

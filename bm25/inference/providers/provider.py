@@ -155,7 +155,7 @@ class Provider(ABC):
             )
         key, options = take_key(one.options or {}, call.keys, self.header, place)
         for name in options:
-            if name in self.reserved:
+            if name.lower() in self.reserved:  # some servers read names in any case
                 raise InvalidRequestError(
                     f"{place}.options.{name}: is not for requests to set, since the answer would have "
                     "another shape; remove it"

@@ -62,6 +62,6 @@ def _date(value: str) -> datetime | None:
         return None
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
     return date.replace(tzinfo=UTC) if date.tzinfo is None else date
