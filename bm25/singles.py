@@ -39,10 +39,14 @@ class SingleEncoder:
 
     def encode(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values): uint32 ascending and float32."""
-        return self.encode_counted(text)[:2]
+        ids, values, _ = self.encode_counted(text)
+        return np.array(ids, np.uint32), np.asarray(values, np.float32)
 
-    def encode_counted(self, text: str) -> tuple[Array, Array, int]:
-        """Return the same and the length of the text: its tokens, repeats included."""
+    def encode_counted(self, text: str) -> tuple[list[int], list[float] | Array, int]:
+        """Return ids, weights and the length of the text: its tokens, repeats included.
+
+        As lists, where arrays would only be made to be read once. Weights in a list are float32 numbers too.
+        """
         raise NotImplementedError
 
     def _lists(self, text: str) -> list[tuple[int, ...]]:
@@ -79,16 +83,23 @@ class QueryEncoder(SingleEncoder):
         super().__init__(analyzer)
         self._k3 = k3
 
-    def encode_counted(self, text: str) -> tuple[Array, Array, int]:
-        """Return (indices, values, length of the text in tokens)."""
+    def encode(self, text: str) -> tuple[Array, Array]:
+        """Return (indices, values): uint32 ascending and float32."""
+        if self._k3 is not None:
+            return super().encode(text)
+        ids = sorted(set().union(*self._lists(text)))
+        values = np.empty(len(ids), np.float32)
+        values.fill(1.0)  # `np.ones` takes three times as long
+        return np.array(ids, np.uint32), values
+
+    def encode_counted(self, text: str) -> tuple[list[int], list[float] | Array, int]:
+        """Return ids, weights and the length of the text in tokens."""
         lists = self._lists(text)
         if self._k3 is None:
             ids = sorted(set().union(*lists))
-            values = np.empty(len(ids), np.float32)
-            values.fill(1.0)  # `np.ones` takes three times as long
-            return np.array(ids, np.uint32), values, sum(map(len, lists))
+            return ids, [1.0] * len(ids), sum(map(len, lists))
         ids, frequencies = _counts(lists)
-        return np.array(ids, np.uint32), _weights(frequencies, self._k3), sum(frequencies)
+        return ids, _weights(frequencies, self._k3), sum(frequencies)
 
 
 class DocumentEncoder(SingleEncoder):
@@ -102,8 +113,8 @@ class DocumentEncoder(SingleEncoder):
         self._weigh = weigh
         self._parameters = config.k, config.b, config.avg_len
 
-    def encode_counted(self, text: str) -> tuple[Array, Array, int]:
-        """Return (indices, values, length of the text in tokens)."""
+    def encode_counted(self, text: str) -> tuple[list[int], list[float] | Array, int]:
+        """Return ids, weights and the length of the text in tokens."""
         ids, frequencies = _counts(self._lists(text))
         length = sum(frequencies)
         values = np.empty(len(ids), np.float32)
@@ -111,7 +122,7 @@ class DocumentEncoder(SingleEncoder):
         self._weigh(
             bounds, np.array(frequencies, np.uint32), np.array([length], np.uint32), *self._parameters, values
         )
-        return np.array(ids, np.uint32), values, length
+        return ids, values, length
 
 
 class WholeQueryEncoder:

@@ -63,18 +63,18 @@ class Bm25Model:
         """Return the statistics of the model's store as of its last commit; None without a store."""
         return self._encoders.statistics()
 
-    def is_quick(self, inputs: Sequence[Input]) -> bool:
-        """Tell whether inputs are embedded sooner than they could be handed to a thread."""
-        if sum(len(one.data) for one in inputs) > SMALL:
+    def is_quick(self, inputs: Sequence[Input], size: int) -> bool:
+        """Tell whether inputs, of `size` characters, are embedded sooner than handed to a thread."""
+        if size > SMALL:
             return False
         first = inputs[0].options
-        return _equal(inputs, first) and self._encoders.has(first)
+        return _equal(inputs, first) and (not first or self._encoders.has(first))
 
     def embed_now(self, inputs: Sequence[Input], purpose: Purpose, deadline: float = math.inf) -> Embeddings:
         """Return embeddings at once, in this thread; arguments and errors as of `embed`."""
         first = inputs[0].options
         if _equal(inputs, first):
-            return _embed(self.encoder(first, inputs[0].position), inputs, purpose)
+            return _embed(self._encoders.get(first, inputs[0].position), inputs, purpose)
         # Positions by what the options say, in the order of their first appearance.
         groups: dict[bytes, list[int]] = {}
         for i, one in enumerate(inputs):
@@ -98,7 +98,7 @@ class Bm25Model:
 
     async def embed(self, inputs: Sequence[Input], call: Call) -> Embeddings:
         """Return the vector of each input; see `Model.embed`."""
-        if self.is_quick(inputs):
+        if self.is_quick(inputs, sum(len(one.data) for one in inputs)):
             return self.embed_now(inputs, call.purpose)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
@@ -130,10 +130,10 @@ class Bm25Model:
 
 def _equal(inputs: Sequence[Input], first: Mapping[str, Any] | None) -> bool:
     """Tell whether all inputs have the options `first`."""
-    if not first:
-        return all(not one.options for one in inputs)
     if len(inputs) == 1:
         return True
+    if not first:
+        return not any(one.options for one in inputs)
     key = options_key(first, "options")
     return all(options_key(one.options, f"inputs[{one.position}].options") == key for one in inputs)
 
@@ -141,24 +141,17 @@ def _equal(inputs: Sequence[Input], first: Mapping[str, Any] | None) -> bool:
 def _embed(encoder: Bm25Encoder, inputs: Sequence[Input], purpose: Purpose) -> Embeddings:
     texts = [one.data for one in inputs]
     try:
-        if encoder.config.has_terms and sum(map(len, texts)) <= SHORT:
-            return _embed_singly(encoder, texts, purpose)
+        if sum(map(len, texts)) <= SHORT and encoder.config.has_terms:
+            # One by one: for so little text, preparing a batch takes longer than encoding it.
+            encode = encoder.single("query" if purpose == "search" else "document").encode_counted
+            found = [encode(text) for text in texts]
+            embeddings: list[Embedding] = [{"indices": ids, "values": values} for ids, values, _ in found]
+            return Embeddings(embeddings, sum(length for *_, length in found))
         vectors = encoder.encode_queries(texts) if purpose == "search" else encoder.encode_documents(texts)
     except Bm25InputError as error:
         raise _with_place(encoder, inputs, error) from None
     lengths = vectors.lengths
     return Embeddings(SparseRows(vectors), None if lengths is None else int(lengths.sum(dtype=np.int64)))
-
-
-def _embed_singly(encoder: Bm25Encoder, texts: list[str], purpose: Purpose) -> Embeddings:
-    encode = encoder.single("query" if purpose == "search" else "document").encode_counted
-    embeddings: list[Embedding] = []
-    tokens = 0
-    for text in texts:
-        indices, values, length = encode(text)
-        embeddings.append({"indices": indices, "values": values})
-        tokens += length
-    return Embeddings(embeddings, tokens)
 
 
 def _with_place(encoder: Bm25Encoder, inputs: Sequence[Input], error: Bm25InputError) -> InvalidRequestError:

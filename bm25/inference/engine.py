@@ -14,7 +14,7 @@ from bm25.analysis.languages import nearest
 from bm25.errors import Bm25ConfigError, Bm25Error
 from bm25.inference import settings as kinds
 from bm25.inference.background import BackgroundLoop, Threads
-from bm25.inference.bm25_model import SMALL, Bm25Model
+from bm25.inference.bm25_model import Bm25Model
 from bm25.inference.dimensions import as_json
 from bm25.inference.encoders import options_key
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, UpstreamError
@@ -135,22 +135,21 @@ class InferenceEngine:
     def embed_now(self, request: InferenceRequest) -> Answer | None:
         """Return the answer to a request that takes less time than a change of threads; else None."""
         inputs = request.inputs
-        size = 0
-        for one in inputs:
-            model = self._models.get(one.model)
-            if type(one.data) is not str or not isinstance(model, Bm25Model) or one.data_type != "text":
-                return None
-            size += len(one.data)
-            if size > SMALL:
-                return None
         if not inputs:
             return None
         name = inputs[0].model
-        model = self._models[name]
-        if any(one.model != name for one in inputs) or not model.is_quick(inputs):  # type: ignore[attr-defined]
+        model = self._models.get(name)
+        if type(model) is not Bm25Model:
             return None
-        found = model.embed_now(inputs, purpose_of(request))  # type: ignore[attr-defined]
-        return Answer(found.embeddings, {name: found.tokens})
+        size = 0
+        for one in inputs:
+            if type(one.data) is not str or one.data_type != "text" or one.model != name:
+                return None
+            size += len(one.data)
+        if not model.is_quick(inputs, size):
+            return None
+        found = model.embed_now(inputs, purpose_of(request))
+        return Answer(found.embeddings, {} if found.tokens is None else {name: found.tokens})
 
     async def ainfer(self, request: InferenceRequest, call: Call) -> Answer:
         """Answer a request; `call.purpose` is that of the request.

@@ -30,11 +30,11 @@ class Inference:
 
 
 def _json(answer: Answer) -> bytes:
-    usage = json_bytes(usage_dict(answer.usage))
+    usage = usage_dict(answer.usage)
     if isinstance(answer.embeddings, SparseRows):
         vectors = vectors_json(answer.embeddings.vectors)
-        return b"".join((b'{"embeddings":[', vectors, b'],"usage":', usage, b"}"))
-    return b"".join((b'{"embeddings":', json_bytes(answer.embeddings), b',"usage":', usage, b"}"))
+        return b"".join((b'{"embeddings":[', vectors, b'],"usage":', json_bytes(usage), b"}"))
+    return json_bytes({"embeddings": answer.embeddings, "usage": usage})
 
 
 async def embed(state: State, request: Request, receive: Receive, asked: InferenceRequest) -> Answer:

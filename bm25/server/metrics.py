@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter as Tally
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -11,6 +12,7 @@ __all__ = ["CONTENT_TYPE", "Metrics"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+MANY = 4096  # requests counted at a time, at most
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -56,28 +58,24 @@ class Metrics:
             "bm25_upstream_seconds", "Time of a call of an external provider.", ["provider"],
             buckets=_SECONDS, registry=registry,
         )  # fmt: skip
-        # `labels` looks a name up under a lock: once for each combination is enough.
-        self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
-        self._known_models: dict[str, tuple[Counter, Counter]] = {}
+        # What each request adds is gathered, and counted once a second: to count it at once, with locks and
+        # look-ups, would cost a request several microseconds.
+        self._answered: list[tuple[str, int, float]] = []
+        self._embedded: dict[str, list[int]] = {}
 
     def request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that has been answered."""
-        known = self._known.get((route, status))
-        if known is None:
-            known = self._known[route, status] = (
-                self._requests.labels(route, str(status)), self._seconds.labels(route),
-            )  # fmt: skip
-        known[0].inc()
-        known[1].observe(seconds)
+        self._answered.append((route, status, seconds))
+        if len(self._answered) >= MANY:
+            self._count()
 
     def embedded(self, model: str, inputs: int, tokens: int | None) -> None:
         """Count what a model did for a request."""
-        known = self._known_models.get(model)
-        if known is None:
-            known = self._known_models[model] = self._inputs.labels(model), self._tokens.labels(model)
-        known[0].inc(inputs)
-        if tokens:
-            known[1].inc(tokens)
+        sums = self._embedded.get(model)
+        if sums is None:
+            sums = self._embedded[model] = [0, 0]
+        sums[0] += inputs
+        sums[1] += tokens or 0
 
     def refused(self, reason: str) -> None:
         """Count a request that was turned away."""
@@ -96,11 +94,25 @@ class Metrics:
         """Note how many requests there are at the moment."""
         self._open.set(open_requests)
         self._waiting.set(waiting)
+        self._count()
 
     def render(self) -> bytes:
-        """Return the text that Prometheus reads, of all workers."""
+        """Return the text that Prometheus reads, of all workers; of others, as of a second ago at most."""
+        self._count()
         registry = self.registry
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+    def _count(self) -> None:
+        answered, self._answered = self._answered, []
+        for (route, status), number in Tally((route, status) for route, status, _ in answered).items():
+            self._requests.labels(route, str(status)).inc(number)
+        observe = {route: self._seconds.labels(route).observe for route, *_ in answered}
+        for route, _, seconds in answered:
+            observe[route](seconds)
+        embedded, self._embedded = self._embedded, {}
+        for model, (inputs, tokens) in embedded.items():
+            self._inputs.labels(model).inc(inputs)
+            self._tokens.labels(model).inc(tokens)

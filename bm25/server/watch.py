@@ -21,13 +21,15 @@ class Watch:
 
     def __init__(self) -> None:
         self._limits: dict[_Limit, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def limit(self, seconds: float) -> _Limit:
         """Return a context whose work ends in `TimeoutError` after so long, give or take `INTERVAL`."""
-        return _Limit(self._limits, time.monotonic() + seconds)
+        return _Limit(self._limits, self._loop, time.monotonic() + seconds)
 
     async def run(self) -> None:
         """Look, without end."""
+        self._loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(INTERVAL)
             now = time.monotonic()
@@ -36,16 +38,19 @@ class Watch:
 
 
 class _Limit:
-    __slots__ = ("_limits", "_task", "deadline", "ended")
+    __slots__ = ("_limits", "_loop", "_task", "deadline", "ended")
 
-    def __init__(self, limits: dict[_Limit, None], deadline: float) -> None:
+    def __init__(
+        self, limits: dict[_Limit, None], loop: asyncio.AbstractEventLoop | None, deadline: float
+    ) -> None:
         self._limits = limits
+        self._loop = loop  # to look for the one that runs takes a system call
         self._task: asyncio.Task[Any] | None = None
         self.deadline = deadline
         self.ended = False
 
     def __enter__(self) -> None:
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)
         self._limits[self] = None
 
     def end(self) -> None:

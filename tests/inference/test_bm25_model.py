@@ -12,6 +12,7 @@ from bm25.errors import StoreError, StoreMismatchError
 from bm25.inference import bm25_model, encoders
 from bm25.inference.bm25_model import Bm25Model
 from bm25.inference.encoders import options_key
+from bm25.inference.engine import plain
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError
 from bm25.inference.models import Call
 from bm25.inference.request import Input
@@ -27,7 +28,7 @@ def inputs_of(texts, options=None):
 
 
 def as_lists(embeddings):
-    return [(one["indices"].tolist(), one["values"].tolist()) for one in embeddings]
+    return [(one["indices"], one["values"]) for one in map(plain, embeddings)]
 
 
 @pytest.mark.parametrize("purpose", ["update", "search"])
@@ -294,12 +295,12 @@ def test_large_options_are_used_but_not_kept_and_larger_ones_refused():
 def test_what_takes_long_is_not_done_in_the_loop():
     model = Bm25Model("m", EVERYTHING)
     options = {"language": "german"}
-    assert model.is_quick(inputs_of(["x"]))
-    assert not model.is_quick(inputs_of(["x"], options))
+    assert model.is_quick(inputs_of(["x"]), 1)
+    assert not model.is_quick(inputs_of(["x"], options), 1)
     model.encoder(options)
-    assert model.is_quick(inputs_of(["x", "y"], options))
-    assert not model.is_quick(inputs_of(["x" * (bm25_model.SMALL + 1)]))
-    assert not model.is_quick([*inputs_of(["x"], options), *inputs_of(["y"])])
+    assert model.is_quick(inputs_of(["x", "y"], options), 2)
+    assert not model.is_quick(inputs_of(["x"]), bm25_model.SMALL + 1)
+    assert not model.is_quick([*inputs_of(["x"], options), *inputs_of(["y"])], 2)
 
 
 def test_work_ends_at_the_deadline():

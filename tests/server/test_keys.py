@@ -1,5 +1,3 @@
-import pickle
-
 import pytest
 
 from bm25.server.keys import ApiKeys
@@ -26,5 +24,5 @@ def test_nothing_else_does(key):
     assert not ApiKeys(["one", "two-with-more"]).accepts(key)
 
 
-def test_keys_are_not_kept():
-    assert b"two-with-more" not in pickle.dumps(vars(ApiKeys(["one", "two-with-more"])))
+def test_keys_are_not_shown():
+    assert repr(ApiKeys(["one", "two-with-more"])) == "ApiKeys(2 keys)"
