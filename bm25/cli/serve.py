@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> None:
     except ImportError as error:
         raise MissingExtraError(f'{error}; pip install "bm25-engine[server]"') from error
 
+    from bm25.server.process import leave
     from bm25.server.run import check, serve
     from bm25.server.settings import ServerSettings, load_settings
 
@@ -93,6 +94,7 @@ def run(args: argparse.Namespace) -> None:
     settings = load()
     if not args.check_config:
         serve(settings, load)
+        leave(0)
         return
     try:
         print(check(settings))

@@ -1,14 +1,16 @@
-"""`Server`: one process that serves; uvicorn's server with reloads, TLS, and an end in exit code 0."""
+"""`Server`: one process that serves; uvicorn's server with reloads, TLS, and an end that comes in time."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
-import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from socket import socket
 from types import FrameType
 from typing import Any, Protocol
@@ -19,11 +21,12 @@ from bm25.errors import Bm25Error
 from bm25.server.protocol import GuardedConfig
 from bm25.server.reload import check_reload, restart_needed
 from bm25.server.settings import ServerSettings
-from bm25.server.tls import server_context
+from bm25.server.tls import Certificates, server_context
 
-__all__ = ["Application", "Server"]
+__all__ = ["Application", "Server", "leave"]
 
 TLS_SHUTDOWN_TIMEOUT = 5.0
+CLOSING_TIMEOUT = 2.0  # for what the application closes, after the last request
 
 _logger = logging.getLogger("bm25.server")
 
@@ -67,18 +70,17 @@ class Server(uvicorn.Server):
         self._hung_up = False
         self._reloads: set[asyncio.Task[None]] = set()
         self._reloading = asyncio.Lock()
-        self._tls: ssl.SSLContext | None = None
+        self._tls: Certificates | None = None
         if options.tls_certificate is not None and options.tls_key is not None:
-            self._tls = server_context(options.tls_certificate, options.tls_key)
+            self._tls = Certificates(server_context(options.tls_certificate, options.tls_key))
         super().__init__(
             GuardedConfig(
                 lambda: app,
-                settings.limits,
+                settings,
                 factory=True,
                 interface="asgi3",
                 lifespan="on",
                 ws="none",
-                timeout_graceful_shutdown=options.shutdown_timeout,
                 proxy_headers=False,
                 server_header=False,
                 log_config=None,
@@ -86,21 +88,22 @@ class Server(uvicorn.Server):
                 access_log=False,
             )
         )
-        logging.getLogger("uvicorn.error").addFilter(_without_traceback)
 
     async def reload(self, settings: ServerSettings) -> None:
         """Put other settings in force; requests at work and open connections keep what they have.
 
         Raises:
-            Bm25Error: a model cannot be built; everything stays as it was.
+            Bm25Error: a model cannot be built, or a certificate not be read; everything stays as it was.
         """
         async with self._reloading:
-            await self._app.reload(settings)
-            self.config.set_limits(settings.limits)
-            self.config.timeout_graceful_shutdown = settings.server.shutdown_timeout
-            options = settings.server
+            options, tls = settings.server, None
             if self._tls is not None and options.tls_certificate and options.tls_key:
-                self._tls.load_cert_chain(options.tls_certificate, options.tls_key, password=lambda: "")
+                tls = server_context(options.tls_certificate, options.tls_key)
+            await self._app.reload(settings)
+            # Nothing from here on can fail.
+            self.config.take(settings)
+            if self._tls is not None and tls is not None:
+                self._tls.latest = tls
 
     def reload_soon(self, work: Callable[[], Any]) -> None:
         """Run a coroutine function beside everything else; its exceptions are its own affair."""
@@ -119,10 +122,11 @@ class Server(uvicorn.Server):
         if self.lifespan.should_exit:
             raise Bm25Error("the application did not start")
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(_Unawaited())
         config = self.config
         tls: dict[str, Any] = {}
         if self._tls is not None:
-            tls["ssl"] = self._tls
+            tls["ssl"] = self._tls.context
             # Uvicorn leaves these at a minute and half a minute: a way to hold connections open.
             tls["ssl_handshake_timeout"] = config.limits.header_timeout
             tls["ssl_shutdown_timeout"] = TLS_SHUTDOWN_TIMEOUT
@@ -146,6 +150,15 @@ class Server(uvicorn.Server):
             # After an error uvicorn leaves them open, and uvloop accepts connections while it is closed.
             for server in getattr(self, "servers", ()):
                 server.close()
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """End: answer what has been asked, for a while, then close what is open."""
+        # Uvicorn sets no limit to what comes after the requests.
+        limit = (self.config.timeout_graceful_shutdown or 0) + CLOSING_TIMEOUT
+        try:
+            await asyncio.wait_for(super().shutdown(sockets), limit)
+        except TimeoutError:
+            _logger.error("not everything was closed in time")
 
     async def on_tick(self, counter: int) -> bool:
         """Do what is due: begin a reload, or end."""
@@ -193,10 +206,21 @@ class Server(uvicorn.Server):
             _logger.info("configuration reloaded")
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
-    # A message of an exception may quote what a client sent, and that is not for logs.
-    if record.exc_info and record.exc_info[0] is not None:
-        record.msg = f"{record.getMessage().strip()}: {record.exc_info[0].__name__}"
-        record.args = ()
-        record.exc_info = None
-    return True
+class _Unawaited(ThreadPoolExecutor):
+    """Threads whose work is not waited for when a loop ends."""
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        super().shutdown(wait=False, cancel_futures=True)
+
+
+def leave(code: int) -> None:
+    """End this process now if there are threads that Python would wait for, however long they take.
+
+    What they work on is for nobody any more, and nothing can stop a thread.
+    """
+    if all(thread.daemon or thread is threading.main_thread() for thread in threading.enumerate()):
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)

@@ -1,4 +1,7 @@
-"""Uvicorn's HTTP protocol with guards: slow or oversized headers, answers not taken, too many connections."""
+"""Uvicorn's HTTP protocol with guards: slow or oversized headers, answers not taken, too many connections.
+
+Also names of other hosts, under which web pages could reach a server that everybody on this machine may use.
+"""
 
 from __future__ import annotations
 
@@ -9,34 +12,52 @@ import time
 from http import HTTPStatus
 from typing import Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from bm25.server.settings import Limits
+from bm25.server.hosts import is_local
+from bm25.server.settings import ServerSettings
 
 __all__ = ["GuardedConfig", "GuardedProtocol"]
 
 LINGER = 1.0
 MAX_LINGERING = 128
 LOG_INTERVAL = 10.0
+TOGETHER = 65_536  # bytes that are sent before a turn of the loop is over
+
+OTHER_HOST = (
+    "the Host header is neither localhost nor an IP address: without an API key that could be a web page, "
+    "which reaches this machine under a name of its own; ask for 127.0.0.1, or start the server with an API "
+    "key, or with --no-api-key"
+)
 
 _logger = logging.getLogger("bm25.server")
 
 
 class GuardedConfig(Config):
-    """A configuration of uvicorn that also has the limits; connections made later see new ones."""
+    """A configuration of uvicorn that also has the limits; connections made later see new ones.
 
-    def __init__(self, app: Any, limits: Limits, **options: Any) -> None:
+    Attributes:
+        limits: those of connections and headers.
+        local_hosts_only: whether requests that name another host are refused.
+        lingering: connections that wait for a client to take a refusal.
+    """
+
+    def __init__(self, app: Any, settings: ServerSettings, **options: Any) -> None:
         super().__init__(app, http=GuardedProtocol, **options)
         self.lingering = 0
         self._refused: dict[str, tuple[int, float]] = {}  # by reason: how many, and when to say so next
-        self.set_limits(limits)
+        self.take(settings)
 
-    def set_limits(self, limits: Limits) -> None:
-        """Let these hold from the next connection on."""
-        self.limits = limits
+    def take(self, settings: ServerSettings) -> None:
+        """Let these settings hold: those of connections and headers from the next connection on."""
+        self.limits = limits = settings.limits
         self.timeout_keep_alive = limits.idle_timeout  # type: ignore[assignment]  # a float serves as well
+        self.timeout_graceful_shutdown = settings.server.shutdown_timeout
+        # Without either the server listens on loopback, or it would not have started.
+        self.local_hosts_only = not (settings.api_keys or settings.server.allow_unauthenticated)
 
     def count_refused(self, why: str) -> None:
         """Log that a connection was refused, but not each one of a flood."""
@@ -48,7 +69,7 @@ class GuardedConfig(Config):
         self._refused[why] = number, due
 
 
-class _HeadersTooLarge(Exception):
+class _Refused(Exception):
     """Ends the parsing of a request."""
 
 
@@ -81,7 +102,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._unsent = 0
         self._write_timer: asyncio.TimerHandle | None = None
         self._in_headers = True
-        self._refusal = HTTPStatus.BAD_REQUEST
+        self._refusal: tuple[HTTPStatus, str] | None = None
+        self._upgrade: bytes | None = None
         # Bytes that have come since the end of the last headers or the last piece of a body. In between are
         # headers only, or the lines between chunks and the trailers, of which there should be few as well.
         self._overhead = 0
@@ -107,7 +129,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Parse what has come, and see what is still to come."""
         self._piece = len(data)
         self._overhead += self._piece
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         if self._overhead > self._max_header_bytes and self.parser is not None:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, self._too_large())
         # Of a request that has been answered the rest of the body may come, or empty lines.
@@ -115,6 +138,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._in_headers or (self.cycle is not None and self.cycle.response_complete)
         ):
             self._arm()
+
+    def eof_received(self) -> None:
+        """Send what has been written, for the transport closes itself now."""
+        self.transport.flush()  # type: ignore[attr-defined]
 
     def pause_writing(self) -> None:
         """Begin to wait for a client that does not read."""
@@ -139,8 +166,16 @@ class GuardedProtocol(HttpToolsProtocol):
         limit = self._max_header_bytes
         # Counting the headers takes time, so it is done only where so many bytes have come.
         if (self._piece > limit or self._overhead > limit) and self._header_bytes() > limit:
-            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            raise _HeadersTooLarge
+            self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, self._too_large()
+            raise _Refused
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._upgrade = self._without_upgrade()
+            return
+        if self.config.local_hosts_only:
+            for name, value in self.headers:
+                if name == b"host" and not is_local(value):
+                    self._refusal = HTTPStatus.MISDIRECTED_REQUEST, OTHER_HOST
+                    raise _Refused
         self._overhead = 0
         super().on_headers_complete()
 
@@ -149,11 +184,43 @@ class GuardedProtocol(HttpToolsProtocol):
         self._overhead = 0
         super().on_body(body)
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse what cannot be parsed; uvicorn calls this, also after an exception of a callback."""
-        if self._refusal == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
-            msg = self._too_large()
-        self._refuse(self._refusal, msg)
+    def on_message_complete(self) -> None:
+        """Note the end of a request, unless it is to be parsed once more."""
+        if self._upgrade is None:
+            super().on_message_complete()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse a piece, and requests that offer another protocol as if they did not.
+
+        The parser takes what follows such headers for that protocol, also the body. But servers may ignore
+        the offer, which Java's HTTP client makes with each request, and answer as usual.
+        """
+        piece: bytes | memoryview = data
+        rest: memoryview | None = None
+        while True:
+            try:
+                self.parser.feed_data(piece)
+            except HttpParserUpgrade as upgrade:
+                if self._upgrade is None:  # it was asked for, with CONNECT
+                    return
+                rest = memoryview(piece)[upgrade.args[0] :]
+                piece, self._upgrade = self._upgrade, None
+                self.parser = HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+                continue
+            except HttpParserError:  # also after an exception of a callback
+                self._refuse(*(self._refusal or (HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")))
+                return
+            if not rest:
+                return
+            piece, rest = rest, None
+
+    def _without_upgrade(self) -> bytes:
+        """Return the headers that have come, without the offer of another protocol."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection, and one whose client does not read what it was sent."""
@@ -225,44 +292,57 @@ class GuardedProtocol(HttpToolsProtocol):
 
 
 class _Together:
-    """A transport that sends what is written in one turn of the loop at once.
+    """A transport that sends what is written in one turn of the loop at once, as long as it is not much.
 
     Uvicorn writes the head of a response and its body apart, which would be two system calls and two packets.
+    Whoever writes much without a pause is told to wait by the transport beneath, so that has to see it soon.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._pieces: list[bytes] = []
+        self._size = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send data at the end of this turn."""
+        """Send data at the end of this turn, or now if it is much."""
         if not self._pieces:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.flush)
         self._pieces.append(data)
+        self._size += len(data)
+        if self._size >= TOGETHER:
+            self.flush()
 
     def write_eof(self) -> None:
         """Send all, and that nothing follows."""
-        self._send()
+        self.flush()
         self._transport.write_eof()
 
     def close(self) -> None:
         """Send all, and close."""
-        self._send()
+        self.flush()
         self._transport.close()
+
+    def abort(self) -> None:
+        """Close without sending anything."""
+        self._pieces, self._size = [], 0
+        self._transport.abort()
 
     def get_write_buffer_size(self) -> int:
         """Return how many bytes are not sent."""
-        return self._transport.get_write_buffer_size() + sum(map(len, self._pieces))
+        return self._transport.get_write_buffer_size() + self._size
 
-    def _send(self) -> None:
-        pieces, self._pieces = self._pieces, []
+    def flush(self) -> None:
+        """Send all, unless the connection was lost meanwhile."""
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        if not pieces or self._transport.is_closing():
+            return
         if len(pieces) == 1:
             self._transport.write(pieces[0])
-        elif pieces:
+        else:
             self._transport.writelines(pieces)
 
 

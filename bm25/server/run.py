@@ -7,7 +7,6 @@ import errno
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
@@ -47,6 +46,7 @@ def serve(
         Bm25ConfigError: a model or a plug-in is not what the settings say.
         Bm25Error: the address cannot be listened on.
     """
+    from bm25.server.logs import say
     from bm25.server.process import Server
     from bm25.server.workers import Supervisor
 
@@ -56,7 +56,7 @@ def serve(
 
         def ready() -> None:
             address = _address(settings, listener.getsockname()[1])
-            print(f"bm25: listening on {address} ({summary(settings)})", file=sys.stderr, flush=True)
+            say(f"bm25: listening on {address} ({summary(settings)})")
             notify("READY=1")
             if hung_up:
                 signal.raise_signal(signal.SIGHUP)

@@ -30,6 +30,7 @@ _PREFIX = "BM25__"
 _KINDS: dict[str, type[ModelSettings]] = {
     "bm25": Bm25Model, "openai-compatible": CompatibleModel, "fastembed": FastEmbedModel
 }  # fmt: skip
+_TAKEN = ("bm25", "qdrant/bm25")
 _KEYS = (("server", "api_key"), ("server", "api_key_file"))
 _PATHS = ("api_key_file", "tls_certificate", "tls_key")
 _MODEL_PATHS = ("statistics", "path", "cache")
@@ -260,13 +261,26 @@ def _checked(tables: Tables) -> ServerSettings:
             raise tables.error(
                 ("models",), f"a name must not be empty or have white space around it, got {name!r}"
             )
+        if name.lower() in _TAKEN:
+            raise tables.error(
+                ("models", name),
+                f"{name.lower()!r}, in any case, is Qdrant's own model, with Qdrant's weights; choose "
+                "another name, and have requests use that",
+            )
+        if name.endswith("/"):
+            raise tables.error(
+                ("models", name),
+                "a name must not end in a slash, as the prefixes of providers do; leave it out",
+            )
         place = ("models", name)
         models[name] = tables.structure(place, tables.choice(place, "type", _KINDS))
     options = tables.structure(("server",), ServerOptions, secret=("api_key",))
     _check_tls(tables, options)
+    limits = tables.structure(("limits",), Limits)
+    _check_sizes(tables, limits)
     settings = ServerSettings(
         server=options,
-        limits=tables.structure(("limits",), Limits),
+        limits=limits,
         logging=tables.structure(("logging",), Logging),
         models=models,
         providers={
@@ -293,6 +307,18 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def _check_sizes(tables: Tables, limits: Limits) -> None:
+    if limits.max_body_bytes <= limits.max_buffered_bytes:
+        return
+    names = ("max_buffered_bytes", "max_body_bytes")
+    name, other = names if tables.get(("limits", names[0])) is not None else names[::-1]
+    raise tables.error(
+        ("limits", name),
+        f"{getattr(limits, name)} does not fit {other}, {getattr(limits, other)}: a body of max_body_bytes "
+        "has to fit in max_buffered_bytes, or it would be told to try again for ever; change one of the two",
+    )
+
+
 def _check_tls(tables: Tables, options: ServerOptions) -> None:
     if options.tls_certificate is None and options.tls_key is None:
         return
@@ -300,7 +326,7 @@ def _check_tls(tables: Tables, options: ServerOptions) -> None:
         if getattr(options, other) is None:
             raise tables.error(("server", name), f"needs {other} too")
 
-    from bm25.server.tls import check_pair
+    from bm25.server.tls import server_context
 
     for name in ("tls_certificate", "tls_key"):
         path = getattr(options, name)
@@ -309,9 +335,10 @@ def _check_tls(tables: Tables, options: ServerOptions) -> None:
                 pass
         except OSError as error:
             raise tables.error(("server", name), f"{path} cannot be read: {error.strerror}") from error
-    problem = check_pair(options.tls_certificate or "", options.tls_key or "")
-    if problem is not None:
-        raise tables.error(("server", "tls_certificate"), f"{options.tls_certificate}: {problem}")
+    try:
+        server_context(options.tls_certificate or "", options.tls_key or "")
+    except Bm25ConfigError as error:
+        raise tables.error(("server", "tls_certificate"), str(error)) from error
 
 
 def _api_keys(options: ServerOptions, tables: Tables | None = None) -> tuple[str, ...]:

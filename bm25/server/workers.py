@@ -22,7 +22,7 @@ from typing import Any
 
 from bm25.errors import Bm25ConfigError, Bm25Error
 from bm25.server.maker import Maker
-from bm25.server.process import Server
+from bm25.server.process import Server, leave
 from bm25.server.reload import check_reload, restart_needed
 from bm25.server.settings import ServerSettings
 
@@ -30,6 +30,7 @@ __all__ = ["Supervisor"]
 
 GRACE = 5.0
 RESPAWN_INTERVAL = 1.0
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 _logger = logging.getLogger("bm25.server")
 _spawn = multiprocessing.get_context("spawn")
@@ -115,12 +116,12 @@ class Supervisor:
         before = {number: signal.signal(number, self._on_signal) for number in handled}
         try:
             with tempfile.TemporaryDirectory(prefix="bm25-metrics-") as metrics:
-                os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
+                os.environ[METRICS] = metrics
                 try:
                     self._serve()
                 finally:
                     self._end()
-                    del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+                    del os.environ[METRICS]
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -280,6 +281,7 @@ def _work(settings: ServerSettings, listener: socket.socket, make: Maker, pipe: 
             make.warm_up()
             server = Server(app, settings, ready=lambda: _listen(server, pipe))
             server.run([listener])
+        leave(0)
     except (Bm25Error, OSError) as error:
         kind = Bm25ConfigError if isinstance(error, Bm25ConfigError) else Bm25Error
         with contextlib.suppress(OSError):
@@ -317,6 +319,7 @@ def _listen(server: Server, pipe: Connection) -> None:
 def _build(settings: ServerSettings, make: Maker, pipe: Connection) -> None:
     """Try settings out."""
     _begin()
+    os.environ.pop(METRICS, None)  # or its counters, which nobody counts with, would be added to the others'
     try:
         make(settings)
     except Exception as error:

@@ -8,6 +8,7 @@ import os
 import sys
 
 from bm25.errors import Bm25ConfigError
+from bm25.server.process import leave
 from bm25.server.run import serve
 from bm25.server.settings import load_settings
 
@@ -17,6 +18,7 @@ class StandIn:
         if "broken" in settings.models:
             raise Bm25ConfigError("broken cannot be built")
         self.settings = settings
+        self.sent = 0  # pieces of /stream
 
     async def reload(self, settings):
         self.settings = StandIn(settings).settings
@@ -36,6 +38,9 @@ class StandIn:
                 length += len(message.get("body", b""))
         if scope["path"] == "/slow":
             await asyncio.sleep(float(scope["query_string"]))
+        if scope["path"] == "/stream":
+            await self._stream(int(scope["query_string"]), send)
+            return
         if scope["path"] == "/fail":
             raise RuntimeError("quotes a text")
         answer = {
@@ -44,6 +49,7 @@ class StandIn:
             "pid": os.getpid(),
             "parent": os.getppid(),
             "models": sorted(self.settings.models),
+            "sent": self.sent,
             "metrics": os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
         }
         body = json.dumps(answer).encode()
@@ -53,12 +59,22 @@ class StandIn:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
+    async def _stream(self, number, send):
+        """Many small pieces, one after the other without a pause."""
+        self.sent = 0
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(number):
+            await send({"type": "http.response.body", "body": bytes(1000), "more_body": True})
+            self.sent += 1
+        await send({"type": "http.response.body", "body": b""})
+
 
 def main():
     def load():
         return load_settings(sys.argv[1], os.environ, {"server.port": 0})
 
     serve(load(), load, app="tests.server.standin:StandIn", warm_up=False)
+    leave(0)
 
 
 if __name__ == "__main__":

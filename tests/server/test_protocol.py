@@ -1,15 +1,25 @@
+import asyncio
 import contextlib
 import json
 import re
+import signal
 import socket
+import ssl
+import struct
 import threading
 import time
 
 import pytest
+import trustme
+import uvloop
 
+from bm25.server.protocol import OTHER_HOST, GuardedProtocol, _Together
 from tests.server.running import standin
 
 LIMITS = """
+[server]
+allow_unauthenticated = true  # whatever the requests say about hosts
+
 [limits]
 header_timeout = 1.0
 idle_timeout = 3.0
@@ -329,3 +339,261 @@ def test_a_flood_of_connections_is_not_a_flood_of_lines(server):
     for thread in threads:
         thread.join()
     assert len(server.lines) - before < 10
+
+
+# Offers of another protocol
+
+H2C = b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+WEBSOCKET = (
+    b"connection: keep-alive, Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+
+
+@pytest.mark.parametrize("offer", [H2C, WEBSOCKET])
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("pieces", [1, 2, 7])
+def test_an_offer_of_another_protocol_is_ignored(connect, offer, chunked, pieces):
+    body = b"x" * 3000
+    framing = b"transfer-encoding: chunked\r\n" if chunked else b"content-length: 3000\r\n"
+    sent = b"bb8\r\n" + body + b"\r\n0\r\n\r\n" if chunked else body
+    request = b"POST /one HTTP/1.1\r\nhost: x\r\n" + offer + framing + b"\r\n" + sent
+    connection = connect()
+    for _ in range(2):  # and the connection is kept
+        step = -(-len(request) // pieces)
+        for start in range(0, len(request), step):
+            connection.sendall(request[start : start + step])
+            time.sleep(0.01)
+        status, _, answer = read_answer(connection)
+        assert (status, answer["path"], answer["length"]) == (200, "/one", 3000)
+    connection.sendall(GET)
+    assert read_answer(connection)[0] == 200
+
+
+def test_offers_in_requests_that_follow_at_once(connect):
+    offer = GET[:-2] + H2C + b"\r\n"
+    post = b"POST /two HTTP/1.1\r\nhost: x\r\n" + H2C + b"content-length: 3\r\n\r\nabc"
+    connection = connect()
+    connection.sendall((offer + GET + post) * 400 + GET[:-2] + b"connection: close\r\n\r\n")
+    answers = read_all(connection)
+    assert re.findall(rb'"length": (\d+)', answers) == [b"0", b"0", b"3"] * 400 + [b"0"]
+
+
+def test_an_offer_and_an_expectation(connect):
+    connection = connect()
+    head = b"POST /one HTTP/1.1\r\nhost: x\r\n" + H2C + b"expect: 100-continue\r\ncontent-length: 3\r\n\r\n"
+    connection.sendall(head)
+    assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.sendall(b"abc")
+    assert read_answer(connection)[2]["length"] == 3
+
+
+def test_an_offer_in_headers_that_are_too_large(connect):
+    connection = connect()
+    connection.sendall(GET[:-2] + H2C + b"x-header: value\r\n" * 500 + b"\r\n")
+    assert read_answer(connection)[0] == 431
+
+
+def test_connect_is_refused(connect):
+    connection = connect()
+    connection.sendall(b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n" + GET)
+    assert re.findall(rb"HTTP/1.1 (\d+)", read_all(connection)) == [b"400"]
+
+
+# What is written at once
+
+
+def test_an_answer_comes_in_one_piece(connect):
+    connection = connect()
+    for _ in range(50):
+        connection.sendall(GET)
+        assert connection.recv(65536).endswith(b"}")
+
+
+def test_answers_of_all_sizes_in_order(connect):
+    sizes = [1, 60_000, 65_536, 300_000, 2, 5_000_000, 3]
+    requests = [b"GET /large?%d HTTP/1.1\r\nhost: x\r\n\r\n" % size for size in sizes]
+    connection = connect()
+    connection.sendall(b"".join(requests) + GET[:-2] + b"connection: close\r\n\r\n")
+    found = read_all(connection)
+    for size in sizes:
+        head, _, found = found.partition(b"\r\n\r\n")
+        assert b"content-length: %d" % size in head
+        assert found[:size] == bytes(size)
+        found = found[size:]
+    assert found.endswith(b"}")
+
+
+def test_an_answer_in_many_pieces_to_a_client_that_does_not_read(connect):
+    connection = connect()
+    connection.sendall(b"GET /stream?50000 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    time.sleep(1)
+    other = connect()
+    other.sendall(GET)
+    assert 0 < read_answer(other)[2]["sent"] < 30_000  # what the sockets take; the rest has to wait
+    body = read_all(connection).partition(b"\r\n\r\n")[2]
+    assert body.count(b"3e8\r\n") == 50_000
+    assert body.endswith(b"0\r\n\r\n")
+
+
+class Writing(asyncio.Protocol):
+    """Does one thing with its transport once something has come."""
+
+    def __init__(self, loop, act, at_end=None):
+        self._loop = loop
+        self._act = act
+        self._at_end = at_end
+
+    def connection_made(self, transport):
+        self.transport = _Together(transport, self._loop)
+        time.sleep(0.05)  # so that all that the client sends is there
+
+    def data_received(self, data):
+        self._act(self.transport)
+
+    eof_received = GuardedProtocol.eof_received
+
+    def connection_lost(self, error):
+        if self._at_end is not None:
+            self._at_end(self.transport)
+
+
+@pytest.fixture(scope="module")
+def contexts():
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
+
+
+@pytest.fixture(params=["asyncio", "asyncio-tls", "uvloop", "uvloop-tls"])
+def exchange(request, contexts):
+    """What a client gets from a server that acts in one way, and what the loop complains of."""
+    name, _, tls = request.param.partition("-")
+
+    def talk(port, client):
+        with contextlib.ExitStack() as stack:
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            if tls:
+                connection = stack.enter_context(
+                    contexts[1].wrap_socket(connection, server_hostname="127.0.0.1")
+                )
+            connection.sendall(b"go")
+            if client == "ends":
+                connection.shutdown(socket.SHUT_WR)
+            if client == "resets":
+                connection.recv(1)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                return b""
+            return read_all(connection)
+
+    async def main(act, at_end, client):
+        loop = asyncio.get_running_loop()
+        complaints = []
+        loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+        server = await loop.create_server(
+            lambda: Writing(loop, act, at_end), "127.0.0.1", 0, ssl=contexts[0] if tls else None
+        )
+        found = await asyncio.to_thread(talk, server.sockets[0].getsockname()[1], client)
+        server.close()
+        await asyncio.sleep(0.1)
+        return found, complaints
+
+    def exchange(act, at_end=None, *, client="reads"):
+        factory = uvloop.new_event_loop if name == "uvloop" else asyncio.new_event_loop
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(main(act, at_end, client))
+
+    exchange.tls = tls
+    return exchange
+
+
+def test_what_was_written_comes_before_the_end(exchange):
+    def act(transport):
+        for piece in (b"one ", b"two ", b"x" * 200_000, b" three"):
+            transport.write(piece)
+        assert transport.get_write_buffer_size() >= 6
+        transport.close()
+        transport.write(b"too late")
+
+    assert exchange(act) == (b"one two " + b"x" * 200_000 + b" three", [])
+
+
+def test_what_was_written_comes_before_the_end_of_writing(exchange):
+    if exchange.tls:
+        pytest.skip("TLS has no such thing")
+
+    def act(transport):
+        transport.write(b"one ")
+        transport.write(b"two")
+        transport.write_eof()
+        transport._loop.call_later(0.2, transport.abort)
+
+    assert exchange(act) == (b"one two", [])
+
+
+def test_nothing_is_sent_of_what_is_broken_off(exchange):
+    def act(transport):
+        transport.write(b"one ")
+        transport.abort()
+        assert transport.get_write_buffer_size() == 0
+
+    try:
+        assert exchange(act) == (b"", [])
+    except ssl.SSLEOFError:
+        assert exchange.tls
+
+
+def test_writing_to_a_connection_that_is_lost(exchange):
+    def act(transport):
+        transport.write(b"x")
+
+    assert exchange(act, act, client="resets") == (b"", [])
+
+
+def test_a_client_that_has_said_its_last_gets_what_was_written(exchange):
+    if exchange.tls:
+        pytest.skip("TLS has no such thing")
+
+    def write(transport):
+        transport.write(b"one ")
+        transport.write(b"two")
+
+    def act(transport):  # as an application does, which is not called in the turn that its request comes in
+        transport._loop.call_soon(write, transport)
+
+    assert exchange(act, client="ends") == (b"one two", [])
+
+
+# Names of hosts
+
+
+def ask(server, host):
+    with socket.create_connection((server.host, server.port), timeout=20) as connection:
+        line = b"" if host is None else b"host: %s\r\n" % host
+        connection.sendall(
+            b"POST /one HTTP/1.1\r\n" + line + b"content-length: 50000\r\n\r\n" + b"x" * 50_000
+        )
+        return read_answer(connection)
+
+
+def test_other_names_of_hosts_are_refused_where_there_is_no_key(tmp_path):
+    config = tmp_path / "server.toml"
+    config.write_text("")
+    with standin(config) as server:
+        for host in (b"127.0.0.1:%d" % server.port, b"LOCALHOST", b"a.localhost:1", b"[::1]:1", None):
+            assert ask(server, host)[0] == 200, host
+        for host in (b"example.org", b"localhost.example.org:80", b"127.0.0.1.example.org", b""):
+            status, head, body = ask(server, host)
+            assert (status, body) == (421, {"error": OTHER_HOST}), host
+            assert b"connection: close" in head
+        assert ask(server, b"127.0.0.1\r\nhost: example.org")[0] == 421
+        server.wait_for("the Host header is neither")
+        for settings in ("api_key = 'key'", "allow_unauthenticated = true"):
+            config.write_text(f"[server]\n{settings}\n")
+            server.send(signal.SIGHUP, "configuration reloaded")
+            assert ask(server, b"example.org")[0] == 200  # the key is the application's affair
+        config.write_text("")
+        server.send(signal.SIGHUP, "configuration reloaded")
+        assert ask(server, b"example.org")[0] == 421

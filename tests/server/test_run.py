@@ -1,8 +1,11 @@
 import contextlib
+import json
 import os
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,8 +14,8 @@ import httpx
 import pytest
 import trustme
 
-from tests.cli.process import run, run_python
-from tests.server.running import standin
+from tests.cli.process import ENVIRONMENT, run, run_python
+from tests.server.running import running, standin
 from tests.server.standin import StandIn
 
 MODEL = '[models."{}"]\ntype = "bm25"\n'
@@ -87,7 +90,9 @@ def test_a_request_that_takes_too_long_is_cut_off(config):
 def test_an_exception_is_logged_without_its_message(config):
     with standin(config) as server:
         assert server.get("/fail").status_code == 500
-        assert "RuntimeError" in server.wait_for("Exception in ASGI application")
+        line = json.loads(server.wait_for("Exception in ASGI application"))
+        assert line["error"] == "RuntimeError"
+        assert "standin.py" in line["where"][-1]
         assert not any("quotes a text" in line for line in server.lines)
 
 
@@ -194,7 +199,7 @@ from tests.server.standin import StandIn
 listener = socket.create_server(("127.0.0.1", 0))
 clients = [socket.create_connection(listener.getsockname()) for _ in range(20)]
 for client in clients:
-    client.sendall(b"GET /slow?1 HTTP/1.1\\r\\nhost: x\\r\\n\\r\\n")
+    client.sendall(b"GET /slow?1 HTTP/1.1\\r\\nhost: localhost\\r\\n\\r\\n")
 
 def ready():
     raise OSError("nobody wants to know")
@@ -208,6 +213,122 @@ def test_an_error_at_the_start_ends_the_process_although_clients_wait():
     assert done.returncode == 1
     assert "OSError: nobody wants to know" in done.stderr
     assert "destroyed but it is pending" not in done.stderr
+
+
+STUCK = """
+import asyncio, sys, threading, time
+from bm25.server.process import Server, leave
+from bm25.server.settings import ServerOptions, ServerSettings
+from tests.server.standin import StandIn
+
+class Stuck(StandIn):
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await asyncio.sleep(120)
+
+def ready():
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 120)
+    threading.Thread(target=time.sleep, args=(120,)).start()
+    server.should_exit = True
+
+settings = ServerSettings(server=ServerOptions(shutdown_timeout=1))
+server = Server(Stuck(settings), settings, ready)
+server.run([])
+print("all is closed")
+leave(3)
+"""
+
+
+def test_neither_threads_nor_the_application_keep_a_process_from_its_end():
+    done = run_python("-c", STUCK, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (3, "all is closed\n")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_end_does_not_wait_for_threads(config, workers):
+    module = "import threading, time\nthreading.Thread(target=time.sleep, args=(120,)).start()\n"
+    (config.parent / "stuck.py").write_text(module)
+    config.write_text(f"[server]\nport = 0\nplugins = ['stuck']\nworkers = {workers}\n")
+    with running("-m", "bm25", "serve", "--config", config, cwd=config.parent) as server:
+        started = time.monotonic()
+        assert server.end() == 0
+        assert time.monotonic() - started < 20  # less than workers get that have requests
+
+
+def test_a_reload_leaves_no_files_of_metrics(config):
+    config.write_text("[server]\nport = 0\nworkers = 2\n")
+    with running(
+        "-m", "bm25", "serve", "--config", config, environment={"TMPDIR": str(config.parent)}
+    ) as server:
+        [folder] = config.parent.glob("bm25-metrics-*")
+        server.get("/health")
+        workers = {path.stem.rpartition("_")[2] for path in folder.iterdir()}
+        assert len(workers) == 2
+        for _ in range(2):
+            server.send(signal.SIGHUP, "configuration reloaded")
+        assert {path.stem.rpartition("_")[2] for path in folder.iterdir()} == workers
+        assert server.end() == 0
+        assert not folder.exists()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+def wait_until_it_answers(port):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}/health", timeout=30)
+        except httpx.TransportError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+CLOSED = "import os, sys; os.close(2); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("how", ["closed", "nobody reads it"])
+def test_without_a_standard_error(workers, how):
+    port = free_port()
+    command = ["-m", "bm25", "serve", "--port", str(port), "--workers", str(workers)]
+    reading, writing = os.pipe()
+    os.close(reading)
+    start = [sys.executable, *(["-c", CLOSED] if how == "closed" else []), *command]
+    with subprocess.Popen(start, stderr=writing, env=ENVIRONMENT, stdout=subprocess.PIPE) as process:
+        os.close(writing)
+        try:
+            assert wait_until_it_answers(port).status_code == 200
+            process.terminate()
+            assert process.wait(30) == 0
+            assert process.stdout.read() == b""
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_standard_error_that_is_closed_while_the_server_runs(log_format):
+    port = free_port()
+    command = ["-m", "bm25", "serve", "--port", str(port), "--log-format", log_format]
+    with subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+        try:
+            assert b"listening on" in process.stderr.readline()
+            assert wait_until_it_answers(port).status_code == 200
+            process.stderr.close()
+            for _ in range(3):
+                assert httpx.get(f"http://127.0.0.1:{port}/nothing", timeout=30).status_code == 404
+            process.send_signal(signal.SIGHUP)
+            time.sleep(0.5)
+            assert wait_until_it_answers(port).status_code == 200
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def test_workers_that_cannot_start_end_the_server(config):
@@ -252,6 +373,53 @@ def test_tls(config, tmp_path):
         assert "server.tls_certificate" in server.send(signal.SIGHUP, "restart the server for")
         assert served() == second
         asking.wait_for(lambda _: True)
+
+
+CHANGING = """
+import asyncio, sys
+from bm25.errors import Bm25ConfigError
+from bm25.server.process import Server
+from bm25.server.settings import Limits, ServerOptions, ServerSettings
+from tests.server.standin import StandIn
+
+certificate, key = sys.argv[1:]
+
+def settings(**options):
+    return ServerSettings(
+        server=ServerOptions(tls_certificate=certificate, tls_key=key, shutdown_timeout=1), **options
+    )
+
+class Changing(StandIn):
+    async def reload(self, settings):
+        await super().reload(settings)
+        open(key, "w").write("gone")  # after it was read, before it is in force
+
+async def reload():
+    for step in range(2):
+        try:
+            await server.reload(settings(limits=Limits(max_inputs=step + 1)))
+            print("reloaded", app.settings.limits.max_inputs, server.config.limits.max_inputs)
+        except Bm25ConfigError as error:
+            print(str(error).partition(" (")[0].replace(certificate, "C").replace(key, "K"))
+            print("stays", app.settings.limits.max_inputs, server.config.limits.max_inputs)
+    server.should_exit = True
+
+app = Changing(settings())
+server = Server(app, settings(), lambda: server.reload_soon(reload))
+server.run([])
+"""
+
+
+def test_a_certificate_that_changes_during_a_reload(tmp_path):
+    pair = trustme.CA().issue_cert("127.0.0.1")
+    pair.cert_chain_pems[0].write_to_path(tmp_path / "c.pem")
+    pair.private_key_pem.write_to_path(tmp_path / "k.pem")
+    done = run_python("-c", CHANGING, tmp_path / "c.pem", tmp_path / "k.pem", text=True, timeout=60)
+    assert done.stdout.splitlines() == [
+        "reloaded 1 1",
+        "C: with the key K: not a PEM certificate and its PEM key",
+        "stays 1 1",
+    ], done.stderr
 
 
 def test_a_client_that_does_not_finish_the_tls_handshake(config, tmp_path):

@@ -7,8 +7,10 @@ import pytest
 import trustme
 
 from bm25.errors import Bm25ConfigError
+from bm25.inference.engine import BUILT_IN
 from bm25.inference.settings import Bm25Model, CompatibleModel, FastEmbedModel, ProviderSettings
 from bm25.server.settings import (
+    _TAKEN,
     PROVIDERS,
     Limits,
     Logging,
@@ -180,6 +182,22 @@ def test_variables(load):
             "[models.a]\ntype = 'bm25'\nstatistic = 'x'\n",
             "[models.a]: unknown key 'statistic' (did you mean 'statistics'?)",
         ),
+        (
+            "[models.bm25]\ntype = 'bm25'\n",
+            "[models] bm25: 'bm25', in any case, is Qdrant's own model, with Qdrant's weights; choose ",
+        ),
+        ("[models.'Qdrant/BM25']\ntype = 'bm25'\n", "[models] Qdrant/BM25: 'qdrant/bm25', in any case, is"),
+        ("[models.'acme/']\ntype = 'bm25'\n", "[models] acme/: a name must not end in a slash, as the"),
+        (
+            "[limits]\nmax_buffered_bytes = 1000\n",
+            "[limits] max_buffered_bytes: 1000 does not fit max_body_bytes, 33554432: a body of "
+            "max_body_bytes has to fit in max_buffered_bytes, or it would be told to try again for ever; "
+            "change one of the two",
+        ),
+        (
+            "[limits]\nmax_body_bytes = 300_000_000\n",
+            "[limits] max_body_bytes: 300000000 does not fit max_buffered_bytes, 268435456: a body of",
+        ),
     ],
 )  # fmt: skip
 def test_errors_in_the_file(fails, text, message):
@@ -213,6 +231,15 @@ def test_an_error_names_the_file(load, tmp_path):
     with pytest.raises(Bm25ConfigError) as caught:
         load("[server]\nport = -1\n")
     assert str(caught.value).startswith(f"{tmp_path}/server.toml: [server] port: ")
+
+
+def test_a_body_may_fill_what_is_buffered(load):
+    limits = load("[limits]\nmax_buffered_bytes = 1000\nmax_body_bytes = 1000\n").limits
+    assert (limits.max_buffered_bytes, limits.max_body_bytes) == (1000, 1000)
+
+
+def test_names_that_are_taken_are_those_of_the_engine():
+    assert _TAKEN == BUILT_IN
 
 
 def test_errors_in_flags(fails):
