@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route, Router
 
-from bm25.server import analysis, openai, openapi, page, status, tei
+from bm25.server import analysis, logs, openai, openapi, page, status, tei
 from bm25.server.gate import Gate
 from bm25.server.inference import Inference
 from bm25.server.responses import Receive, Scope, Send
@@ -55,6 +55,7 @@ class App:
         for task in tasks:
             task.cancel()
         await self.state.close()
+        logs.flush()
 
 
 def create_app(settings: ServerSettings) -> App:

@@ -15,11 +15,13 @@ from typing import Any, Literal
 import orjson
 import structlog
 
-__all__ = ["configure", "failure", "log_request", "say"]
+__all__ = ["configure", "failure", "flush", "log_request", "say"]
 
 # The event loop's own, and what runs work in threads, report errors that nobody else is left to hear of.
 _ALSO = ("asyncio", "concurrent.futures")
 
+GATHERED = 0.02  # seconds
+MANY = 10_000  # lines that are not kept any longer
 PIPE_SIZE = 4096  # what a pipe takes whole, so that no line of another process gets into it
 
 
@@ -107,15 +109,15 @@ def configure(format: Literal["json", "text"], level: str) -> None:
 
 _output: _Output | None = None
 _level = logging.INFO
-_lines: list[bytes] = []
+_gathered: list[dict[str, Any]] = []
 _requests = structlog.get_logger("bm25.server")
 
 
 def log_request(fields: dict[str, Any], *, failed: bool = False) -> None:
     """Have the line of a request written that has been answered. Called in an event loop.
 
-    As JSON it is written without the steps of a logger, and together with those of other requests that were
-    answered in the same turn of the loop: both would take as long as the answer to a short query does.
+    As JSON it is written without the steps of a logger, and together with those of other requests of the same
+    `GATHERED` seconds: a line by itself would take as long as the answer to a short query does.
     """
     number = logging.ERROR if failed else logging.INFO
     if number < _level:
@@ -125,22 +127,27 @@ def log_request(fields: dict[str, Any], *, failed: bool = False) -> None:
         return
     level = "error" if failed else "info"
     line = {**fields, "event": "request", "level": level, "timestamp": datetime.now(UTC)}
-    if not _lines:
-        asyncio.get_running_loop().call_soon(_flush)
-    _lines.append(orjson.dumps(line, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE))
+    if not _gathered:
+        asyncio.get_running_loop().call_later(GATHERED, flush)
+    _gathered.append(line)
+    if len(_gathered) >= MANY:
+        flush()
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Write the lines that have been gathered."""
     lines: list[bytes] = []
     size = 0
-    for line in _lines:
+    gathered = _gathered.copy()
+    _gathered.clear()
+    for fields in gathered:
+        line = orjson.dumps(fields, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
         if lines and size + len(line) > PIPE_SIZE:
             _write(lines)
             lines, size = [], 0
         lines.append(line)
         size += len(line)
     _write(lines)
-    _lines.clear()
 
 
 def _write(lines: list[bytes]) -> None:

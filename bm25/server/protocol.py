@@ -337,11 +337,14 @@ class _Together:
 
     def flush(self) -> None:
         """Send all, unless the connection was lost meanwhile."""
-        pieces, self._pieces, self._size = self._pieces, [], 0
+        pieces, size = self._pieces, self._size
+        self._pieces, self._size = [], 0
         if not pieces or self._transport.is_closing():
             return
         if len(pieces) == 1:
             self._transport.write(pieces[0])
+        elif size < TOGETHER:
+            self._transport.write(b"".join(pieces))
         else:
             self._transport.writelines(pieces)
 

@@ -361,6 +361,7 @@ def logged(capfd):
                 return [await client.post("/inference", **request) for request in requests]
 
         answers = asyncio.run(run())
+        logs.flush()
         return answers, lines(capfd)
 
     capfd.readouterr()

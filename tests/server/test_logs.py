@@ -114,7 +114,7 @@ def test_lines_of_requests(capfd):
             logs.log_request({"path": "/one", "number": number})
         logs.log_request({"path": "/two"}, failed=True)
         assert capfd.readouterr().err == ""
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
 
     asyncio.run(main())
     *lines, last = map(json.loads, capfd.readouterr().err.splitlines())
@@ -126,7 +126,7 @@ def test_lines_of_requests(capfd):
     async def again():
         logs.log_request({"path": "/one"})
         logs.log_request({"path": "/two"}, failed=True)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.2)
 
     asyncio.run(again())
     assert [json.loads(line)["path"] for line in capfd.readouterr().err.splitlines()] == ["/two"]
@@ -144,7 +144,7 @@ from bm25.server import logs
 
 async def main():
     logs.log_request({"path": "/one"})
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.2)
 
 for format in ("json", "text"):
     logs.configure(format, "info")
