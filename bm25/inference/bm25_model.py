@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from bm25.encoder import Bm25Encoder
 from bm25.errors import Bm25InputError
 from bm25.inference.background import Threads
 from bm25.inference.encoders import Encoders, options_key
-from bm25.inference.errors import InvalidRequestError, RequestTimeoutError
+from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, TooLargeError
+from bm25.inference.extent import extent, has_growth
 from bm25.inference.models import Call, Embedding, Embeddings, Kind, Modality, Purpose, SparseRows
 from bm25.inference.request import Input
 from bm25.inference.settings import Bm25Model as Bm25ModelSettings
@@ -31,6 +33,9 @@ SMALL = 8192
 
 SHORT = 2048  # characters of texts that are encoded faster one by one than as a batch
 MANY_OPTIONS = 32  # different ones in a request
+MANY_TOKENS = 10_000_000
+MANY_CHARACTERS = 100_000_000
+LONG_WORD = re.compile(r"\S{65}")
 
 
 class Bm25Model:
@@ -65,7 +70,7 @@ class Bm25Model:
 
     def is_quick(self, inputs: Sequence[Input], size: int) -> bool:
         """Tell whether inputs, of `size` characters, are embedded sooner than handed to a thread."""
-        if size > SMALL:
+        if size > SMALL or has_growth(self._encoders.config):
             return False
         first = inputs[0].options
         return _equal(inputs, first) and (not first or self._encoders.has(first))
@@ -141,6 +146,7 @@ def _equal(inputs: Sequence[Input], first: Mapping[str, Any] | None) -> bool:
 def _embed(encoder: Bm25Encoder, inputs: Sequence[Input], purpose: Purpose) -> Embeddings:
     texts = [one.data for one in inputs]
     try:
+        _check_extent(encoder.config, inputs, purpose)
         if sum(map(len, texts)) <= SHORT and encoder.config.has_terms:
             # One by one: for so little text, preparing a batch takes longer than encoding it.
             encode = encoder.single("query" if purpose == "search" else "document").encode_counted
@@ -152,6 +158,28 @@ def _embed(encoder: Bm25Encoder, inputs: Sequence[Input], purpose: Purpose) -> E
         raise _with_place(encoder, inputs, error) from None
     lengths = vectors.lengths
     return Embeddings(SparseRows(vectors), None if lengths is None else int(lengths.sum(dtype=np.int64)))
+
+
+def _check_extent(config: Bm25Config, inputs: Sequence[Input], purpose: Purpose) -> None:
+    """Raise `TooLargeError` if a short text would become very many terms.
+
+    It is counted where it may be: with options of the request, and with prefixes of long words.
+    """
+    if not config.has_terms or not has_growth(config):
+        return
+    texts = [one.data for one in inputs]
+    if not any(one.options for one in inputs) and not any(map(LONG_WORD.search, texts)):
+        return
+    for text in texts:
+        check_unicode(text, "the text")
+    found = extent(config, "query" if purpose == "search" else "document", texts)
+    if found.tokens > MANY_TOKENS or found.made > MANY_CHARACTERS:
+        raise TooLargeError(
+            f"inputs: with these options the texts become {found.tokens:,} tokens of {found.made:,} characters, "
+            f"and a request may have {MANY_TOKENS:,} of {MANY_CHARACTERS:,}; send fewer at once, or set "
+            "max_token_len",
+            reason="text",
+        )
 
 
 def _with_place(encoder: Bm25Encoder, inputs: Sequence[Input], error: Bm25InputError) -> InvalidRequestError:

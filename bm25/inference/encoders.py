@@ -36,6 +36,7 @@ LARGE = 4096  # bytes of options whose encoder is not kept
 LARGEST_OPTIONS = 262_144  # bytes of options that a request may send
 LOOK = 1.0  # seconds between looks for a new commit of the store
 LONGEST_MESSAGE = 500
+MANY_SYNONYMS = 1000  # words of all rules
 LARGEST = 3.4e38  # just below what a float32 can hold
 SHORTEST = 1e-290
 TUNED = {"k": 1.5, "b": 0.75, "k3": 8.0}
@@ -77,6 +78,11 @@ class Encoders:
             self._encoder = self._store.encoder(**self._overrides())
             self._next_look = time.monotonic() + LOOK
         _check_weights(self._encoder.config)
+
+    @property
+    def config(self) -> Bm25Config:
+        """That of the model's own encoder."""
+        return self._encoder.config
 
     @property
     def epoch(self) -> int | None:
@@ -157,6 +163,12 @@ class Encoders:
                 )
         if not given:
             return base
+        rules = given.get("synonyms")
+        # Following rules to their ends is quadratic.
+        if isinstance(rules, Mapping) and sum(map(_size, rules.values())) > MANY_SYNONYMS:
+            raise InvalidRequestError(
+                f"{place}.synonyms: a request may have {MANY_SYNONYMS:,} words; configure a model with more"
+            )
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Bm25ConfigWarning)  # the client does not see it
@@ -212,6 +224,10 @@ def options_key(options: Mapping[str, Any] | None, place: str) -> bytes:
     except (TypeError, ValueError, RecursionError):
         # What Python says may show the value, which may hold a key.
         raise InvalidRequestError(f"{place}: not a value of JSON, or nested too deeply") from None
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, list) else 1
 
 
 def _check_weights(config: Bm25Config) -> None:

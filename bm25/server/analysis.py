@@ -21,8 +21,8 @@ from bm25.errors import Bm25ConfigError, Bm25InputError, MissingExtraError
 from bm25.explain import explain
 from bm25.inference.bm25_model import Bm25Model
 from bm25.inference.errors import InferenceError, InvalidRequestError, RequestTimeoutError, TooLargeError
+from bm25.inference.extent import extent, has_growth
 from bm25.server.doors import decode_body
-from bm25.server.extent import extent, has_growth
 from bm25.server.request import unless_gone
 from bm25.statistics import CorpusStatistics
 

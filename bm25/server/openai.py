@@ -70,7 +70,8 @@ async def embeddings(request: Request) -> Response:
 
 async def list_models(request: Request) -> Response:
     """List the models; those of a provider are not known, so that it has no entry."""
-    described = await run_in_threadpool(request.app.state.engine.describe)
+    with request.app.state.engine_in_use() as engine:
+        described = await run_in_threadpool(engine.describe)
     data = [
         _described(one["name"], one["kind"], one["modalities"])
         for one in described

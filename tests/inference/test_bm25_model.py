@@ -13,7 +13,7 @@ from bm25.inference import bm25_model, encoders
 from bm25.inference.bm25_model import Bm25Model
 from bm25.inference.encoders import options_key
 from bm25.inference.engine import plain
-from bm25.inference.errors import InvalidRequestError, RequestTimeoutError
+from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, TooLargeError
 from bm25.inference.models import Call
 from bm25.inference.request import Input
 from bm25.inference.settings import Bm25Model as Settings
@@ -290,6 +290,31 @@ def test_large_options_are_used_but_not_kept_and_larger_ones_refused():
     larger = {"stopwords": {"custom": [f"word{i}" for i in range(40_000)]}}
     with pytest.raises(InvalidRequestError, match=r"^options: [0-9,]+ bytes, and a request may send 262,144"):
         model.encoder(larger)
+
+
+def test_a_short_text_may_not_become_very_many_terms():
+    model = Bm25Model("m", EVERYTHING)
+    words = {"aa": [f"w{i}" for i in range(900)]}
+    for options, text, purpose in (
+        ({"synonyms": words}, "aa " * 20_000, "search"),
+        ({"tokenizer": "prefix"}, " ".join("x" * 990 + str(i) for i in range(300)), "update"),
+    ):
+        with pytest.raises(
+            TooLargeError, match=r"^inputs: with these options the texts become [0-9,]+ tokens"
+        ):
+            model.embed_now(inputs_of([text], options), purpose)
+        assert len(model.embed_now(inputs_of([text[:2000]], options), purpose).embeddings) == 1
+    own = Bm25Model("m", Settings(options={"tokenizer": "prefix"}))
+    with pytest.raises(TooLargeError):
+        own.embed_now(inputs_of([" ".join("x" * 990 + str(i) for i in range(300))]), "update")
+    assert not own.is_quick(inputs_of(["x"]), 1)
+
+
+def test_many_synonyms_are_for_the_configuration():
+    words = {"a": [f"w{i}" for i in range(1001)]}
+    with pytest.raises(InvalidRequestError, match=r"^options\.synonyms: a request may have 1,000 words"):
+        Bm25Model("m", EVERYTHING).encoder({"synonyms": words})
+    assert Bm25Model("m", Settings(options={"synonyms": words})).encoder().config.synonyms
 
 
 def test_what_takes_long_is_not_done_in_the_loop():

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bm25 import Bm25Config, Bm25Encoder, plugins
-from bm25.server.extent import Extent, extent, has_growth
+from bm25.inference.extent import Extent, extent, has_growth
 
 NO_STEMMER = {"stemmer": {"type": "none"}}
 CONFIGS = [
