@@ -175,7 +175,7 @@ def _check_extent(config: Bm25Config, inputs: Sequence[Input], purpose: Purpose)
     found = extent(config, "query" if purpose == "search" else "document", texts)
     if found.tokens > MANY_TOKENS or found.made > MANY_CHARACTERS:
         raise TooLargeError(
-            f"inputs: with these options the texts become {found.tokens:,} tokens of {found.made:,} characters, "
+            f"inputs: with these options they become {found.tokens:,} tokens of {found.made:,} characters, "
             f"and a request may have {MANY_TOKENS:,} of {MANY_CHARACTERS:,}; send fewer at once, or set "
             "max_token_len",
             reason="text",

@@ -221,9 +221,11 @@ def options_key(options: Mapping[str, Any] | None, place: str) -> bytes:
     """
     try:
         return msgspec.msgpack.encode(options or None, order="deterministic")
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, OverflowError, RecursionError):
         # What Python says may show the value, which may hold a key.
-        raise InvalidRequestError(f"{place}: not a value of JSON, or nested too deeply") from None
+        raise InvalidRequestError(
+            f"{place}: not values of JSON, a number beyond 64 bits, or nested too deeply"
+        ) from None
 
 
 def _size(value: Any) -> int:

@@ -259,7 +259,7 @@ def test_equal_options_have_one_key():
     assert key(None) == key({})
     assert key({"a": 1, "b": {"d": 1, "c": 2}}) == key({"b": {"c": 2, "d": 1}, "a": 1})
     assert len({key({"a": one}) for one in (1, "1", None, True, 1.0, float("nan"))}) == 6
-    with pytest.raises(InvalidRequestError, match=r"^inputs\[2\]\.options: not a value of JSON") as caught:
+    with pytest.raises(InvalidRequestError, match=r"^inputs\[2\]\.options: not values of JSON") as caught:
         options_key({"a": object()}, "inputs[2].options")
     assert "object" not in str(caught.value)
 
@@ -300,7 +300,7 @@ def test_a_short_text_may_not_become_very_many_terms():
         ({"tokenizer": "prefix"}, " ".join("x" * 990 + str(i) for i in range(300)), "update"),
     ):
         with pytest.raises(
-            TooLargeError, match=r"^inputs: with these options the texts become [0-9,]+ tokens"
+            TooLargeError, match=r"^inputs: with these options they become [0-9,]+ tok"
         ):
             model.embed_now(inputs_of([text], options), purpose)
         assert len(model.embed_now(inputs_of([text[:2000]], options), purpose).embeddings) == 1
