@@ -7,7 +7,7 @@ needs, and a process that only asks questions never has to load Numba.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -25,6 +25,8 @@ Array = np.ndarray[Any, Any]
 
 MAX_FORMS = 1 << 17
 LONGEST_FORM = 256  # characters
+FREQUENT = 16  # frequencies whose weights are kept
+MAX_LENGTHS = 4096
 
 
 class SingleEncoder:
@@ -39,13 +41,12 @@ class SingleEncoder:
 
     def encode(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values): uint32 ascending and float32."""
-        ids, values, _ = self.encode_counted(text)
-        return np.array(ids, np.uint32), np.asarray(values, np.float32)
+        raise NotImplementedError
 
-    def encode_counted(self, text: str) -> tuple[list[int], list[float] | Array, int]:
+    def encode_counted(self, text: str) -> tuple[list[int], list[float], int]:
         """Return ids, weights and the length of the text: its tokens, repeats included.
 
-        As lists, where arrays would only be made to be read once. Weights in a list are float32 numbers too.
+        In lists, for what writes JSON; a weight is the shortest decimal that reads back to the float32.
         """
         raise NotImplementedError
 
@@ -85,21 +86,23 @@ class QueryEncoder(SingleEncoder):
 
     def encode(self, text: str) -> tuple[Array, Array]:
         """Return (indices, values): uint32 ascending and float32."""
+        lists = self._lists(text)
         if self._k3 is not None:
-            return super().encode(text)
-        ids = sorted(set().union(*self._lists(text)))
+            ids, frequencies = _counts(lists)
+            return np.array(ids, np.uint32), _weights(frequencies, self._k3)
+        ids = sorted(set().union(*lists))
         values = np.empty(len(ids), np.float32)
         values.fill(1.0)  # `np.ones` takes three times as long
         return np.array(ids, np.uint32), values
 
-    def encode_counted(self, text: str) -> tuple[list[int], list[float] | Array, int]:
+    def encode_counted(self, text: str) -> tuple[list[int], list[float], int]:
         """Return ids, weights and the length of the text in tokens."""
         lists = self._lists(text)
         if self._k3 is None:
             ids = sorted(set().union(*lists))
             return ids, [1.0] * len(ids), sum(map(len, lists))
         ids, frequencies = _counts(lists)
-        return ids, _weights(frequencies, self._k3), sum(frequencies)
+        return ids, _decimals(_weights(frequencies, self._k3)), sum(frequencies)
 
 
 class DocumentEncoder(SingleEncoder):
@@ -112,17 +115,33 @@ class DocumentEncoder(SingleEncoder):
         config = analyzer.config
         self._weigh = weigh
         self._parameters = config.k, config.b, config.avg_len
+        self._known: dict[int, list[float]] = {}  # weights by length, and by frequency
 
-    def encode_counted(self, text: str) -> tuple[list[int], list[float] | Array, int]:
+    def encode(self, text: str) -> tuple[Array, Array]:
+        """Return (indices, values): uint32 ascending and float32."""
+        ids, frequencies = _counts(self._lists(text))
+        return np.array(ids, np.uint32), self._weights(frequencies, sum(frequencies))
+
+    def encode_counted(self, text: str) -> tuple[list[int], list[float], int]:
         """Return ids, weights and the length of the text in tokens."""
         ids, frequencies = _counts(self._lists(text))
         length = sum(frequencies)
-        values = np.empty(len(ids), np.float32)
-        bounds = np.array([0, len(ids)], np.int64)
-        self._weigh(
-            bounds, np.array(frequencies, np.uint32), np.array([length], np.uint32), *self._parameters, values
-        )
-        return ids, values, length
+        known = self._known.get(length)
+        if known is None:
+            known = _decimals(self._weights(range(FREQUENT), length))
+            if len(self._known) >= MAX_LENGTHS:
+                self._known = {}
+            self._known[length] = known
+        try:
+            return ids, [known[frequency] for frequency in frequencies], length
+        except IndexError:
+            return ids, _decimals(self._weights(frequencies, length)), length
+
+    def _weights(self, frequencies: Sequence[int], length: int) -> Array:
+        values = np.empty(len(frequencies), np.float32)
+        bounds, lengths = np.array([0, len(frequencies)], np.int64), np.array([length], np.uint32)
+        self._weigh(bounds, np.array(frequencies, np.uint32), lengths, *self._parameters, values)
+        return values
 
 
 class WholeQueryEncoder:
@@ -157,6 +176,11 @@ def _weights(frequencies: list[int], k3: float) -> Array:
     return np.array([(k3 + 1.0) * qtf / (k3 + qtf) for qtf in frequencies], np.float32)
 
 
+def _decimals(values: Array) -> list[float]:
+    """Return the shortest decimals that read back to float32 values."""
+    return [float(str(value)) for value in values]
+
+
 def check_unicode(text: str, what: str) -> None:
     """Raise `Bm25InputError` for a lone surrogate in a text, which the message calls `what`."""
     try:
@@ -169,7 +193,10 @@ def check_unicode(text: str, what: str) -> None:
 
 def _counts(lists: list[tuple[int, ...]]) -> tuple[list[int], list[int]]:
     """Return the distinct ids, ascending, and how often each is there."""
-    counts = sorted(Counter(chain.from_iterable(lists)).items())
+    ids = sorted(chain.from_iterable(lists))
+    if len(set(ids)) == len(ids):  # as in most short texts
+        return ids, [1] * len(ids)
+    counts = sorted(Counter(ids).items())
     return [number for number, _ in counts], [frequency for _, frequency in counts]
 
 

@@ -67,6 +67,26 @@ def test_the_length_of_a_text_counts_repeats():
     assert encoder_of(k3=8.0).encode_counted("the dogs and a dog · cat")[2] == 3
 
 
+@given(st.lists(st.tuples(st.sampled_from(["dog", "cat", "fox", "the"]), st.integers(0, 40)), max_size=4))
+@examples(100)
+def test_lists_hold_the_same_as_arrays(pairs):
+    text = " ".join(word for word, times in pairs for _ in range(times))
+    for encoder in (DOCUMENTS["default"], encoder_of(), encoder_of(k3=8.0)):
+        indices, values = encoder.encode(text)
+        ids, weights, _ = encoder.encode_counted(text)
+        assert ids == indices.tolist()
+        assert np.array(weights, np.float32).view(np.uint32).tolist() == values.view(np.uint32).tolist()
+        assert [repr(weight) for weight in weights] == [str(value) for value in values]
+
+
+def test_weights_that_are_kept_are_bounded(monkeypatch):
+    monkeypatch.setattr(singles, "MAX_LENGTHS", 3)
+    encoder = DocumentEncoder(Analyzer(CONFIGS["default"], "document"), weigh_documents)
+    for length in range(1, 11):
+        encoder.encode_counted("dog " * length)
+        assert len(encoder._known) <= 3
+
+
 def test_what_is_not_a_document():
     with pytest.raises(Bm25InputError, match="a document must be a string, got bytes"):
         DOCUMENTS["default"].encode(b"dog")

@@ -277,7 +277,9 @@ def usage_dict(usage: Mapping[str, int]) -> dict[str, Any] | None:
 def plain(embedding: Embedding) -> Any:
     """Return an embedding in lists and numbers of Python."""
     if isinstance(embedding, dict):
-        return {"indices": _listed(embedding["indices"]), "values": _listed(embedding["values"])}
+        # Of a decimal that stands for a float32, the float32 itself.
+        values = np.asarray(embedding["values"], np.float32)
+        return {"indices": _listed(embedding["indices"]), "values": values.tolist()}
     return _listed(embedding)
 
 

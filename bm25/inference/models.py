@@ -25,7 +25,10 @@ Modality = Literal["text", "image", "object"]
 
 
 class SparseEmbedding(TypedDict):
-    """Term ids, uint32 and ascending, and their weights, float32; or plain lists of both."""
+    """Term ids, uint32 and ascending, and their weights, float32.
+
+    Or lists of both; a weight in a list is the shortest decimal that reads back to the float32.
+    """
 
     indices: Array | list[int]
     values: Array | list[float]

@@ -299,9 +299,7 @@ def test_a_short_text_may_not_become_very_many_terms():
         ({"synonyms": words}, "aa " * 20_000, "search"),
         ({"tokenizer": "prefix"}, " ".join("x" * 990 + str(i) for i in range(300)), "update"),
     ):
-        with pytest.raises(
-            TooLargeError, match=r"^inputs: with these options they become [0-9,]+ tok"
-        ):
+        with pytest.raises(TooLargeError, match=r"^inputs: with these options they become [0-9,]+ tok"):
             model.embed_now(inputs_of([text], options), purpose)
         assert len(model.embed_now(inputs_of([text[:2000]], options), purpose).embeddings) == 1
     own = Bm25Model("m", Settings(options={"tokenizer": "prefix"}))
