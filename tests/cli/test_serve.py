@@ -1,4 +1,5 @@
 import signal
+import time
 
 import pytest
 
@@ -68,8 +69,12 @@ def test_a_key_is_needed_and_models_are_reloaded(config):
 def test_workers(config):
     with running("-m", "bm25", "serve", "--workers", "2", "--port", "0", "--log-format", "text") as server:
         assert {ask(server).status_code for _ in range(10)} == {200}
-        metrics = server.get("/metrics").text
-        assert 'bm25_requests_total{route="/inference",status="200"} 10.0' in metrics
+        # The worker that did not answer this one tells its part once a second.
+        line = 'bm25_requests_total{route="/inference",status="200"} 10.0'
+        deadline = time.monotonic() + 30
+        while line not in (metrics := server.get("/metrics").text) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert line in metrics
         assert server.end() == 0
 
 

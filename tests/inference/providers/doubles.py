@@ -81,6 +81,8 @@ class Hang:
         self.asked.set()
         handler.close_connection = True
         end = time.monotonic() + 20
+        readable = select.poll()  # `select` itself takes no descriptor beyond 1023
+        readable.register(handler.connection, select.POLLIN)
         while time.monotonic() < end and not self.cut.is_set():
             if self.drip:
                 try:
@@ -88,7 +90,7 @@ class Hang:
                 except OSError:
                     self.left.set()
                     return
-            if select.select([handler.connection], [], [], 0.02)[0] and not handler.connection.recv(1):
+            if readable.poll(20) and not handler.connection.recv(1):
                 self.left.set()
                 return
 
