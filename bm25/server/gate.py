@@ -57,7 +57,7 @@ _MESSAGES = {
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
 
-Endpoint = Callable[["Request", Receive, Send], Awaitable[None]]
+Endpoint = Callable[[Request, Receive, Send], Awaitable[None]]
 
 
 class Gate:
@@ -195,7 +195,10 @@ class Gate:
 
     def _check_token(self, request: Request) -> None:
         # Qdrant sends the token of its configuration in the body, and no header of ours.
-        token = decode_token(request.body)
+        try:
+            token = decode_token(request.body)
+        except InvalidRequestError:
+            token = None
         if token is None or not self.state.keys.accepts(token.encode("utf-8", "replace")):
             raise AuthenticationError(
                 "the API key is wrong or missing: send it as header `api-key`, as `Authorization: Bearer`, "

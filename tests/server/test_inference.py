@@ -385,6 +385,12 @@ def test_the_key_in_a_header(locked, headers):
     assert post(locked, [one("x")], headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"token": 5}'])
+def test_what_has_no_token_is_not_looked_at(locked, body):
+    assert locked.post("/inference", content=body).status_code == 401
+    assert locked.get("/inference").status_code == 401
+
+
 def test_the_key_as_qdrants_token(locked):
     assert post(locked, [one("x")], token="s3cret").status_code == 200
 
