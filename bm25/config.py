@@ -17,6 +17,9 @@ from bm25.options import StopwordsSet
 
 __all__ = ["RULES_VERSION", "Bm25Config", "StopwordsSet"]
 
+TUNED = {"k": 1.5, "b": 0.75, "k3": 8.0}
+"""What `Bm25Config.tuned` sets."""
+
 RULES_VERSION = 1
 """Raised whenever a release maps some text to other term ids than the one before it did."""
 
@@ -165,7 +168,7 @@ class Bm25Config:
     @classmethod
     def tuned(cls, **options: Any) -> Bm25Config:
         """Return the recommended preset, k=1.5, b=0.75, k3=8, with `options` laid over it."""
-        return cls.from_dict({"k": 1.5, "b": 0.75, "k3": 8.0, **options})
+        return cls.from_dict({**TUNED, **options})
 
     @classmethod
     def from_dict(cls, options: Mapping[str, Any]) -> Bm25Config:

@@ -10,14 +10,17 @@ packages in the group `bm25.plugins`.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from bm25.analysis.languages import nearest
 from bm25.analysis.unicode import whitespace_characters
 from bm25.errors import Bm25ConfigError, EncoderInUseError, PluginError
 
-__all__ = ["ENTRY_POINTS", "Plugin", "find", "register", "registered", "unregister"]
+__all__ = ["ENTRY_POINTS", "Plugin", "find", "import_modules", "register", "registered", "unregister"]
 
 ENTRY_POINTS = "bm25.plugins"
 
@@ -94,6 +97,29 @@ def register(name: str, function: Function, *, version: str, replace: bool = Fal
             "choose another name, or say replace=True"
         )
     _registered[name] = Plugin(name, version, function)
+
+
+def import_modules(modules: Iterable[str], place: Callable[[str], str]) -> None:
+    """Import modules that register plug-ins.
+
+    Args:
+        modules: their names; the current folder is looked into as well.
+        place: from a name to what an error calls it.
+
+    Raises:
+        Bm25ConfigError: one cannot be imported.
+    """
+    names = list(modules)
+    # A command is a script of its own, so Python does not look into the current folder by itself.
+    if names and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    for name in names:
+        try:
+            import_module(name)
+        except (Exception, SystemExit) as error:
+            raise Bm25ConfigError(
+                f"{place(name)} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
 
 
 def unregister(name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bm25.errors import Bm25ConfigError
@@ -219,21 +218,9 @@ def import_plugins(args: argparse.Namespace) -> None:
     Raises:
         Bm25ConfigError: one cannot be imported.
     """
-    import importlib
-    import os
-    import sys
+    from bm25.plugins import import_modules
 
-    modules: Sequence[str] = args.plugins or ()
-    # The command is a script of its own, so Python does not look into the current folder by itself.
-    if modules and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    for module in modules:
-        try:
-            importlib.import_module(module)
-        except (Exception, SystemExit) as error:
-            raise Bm25ConfigError(
-                f"--plugins {module}: cannot be imported: {type(error).__name__}: {error}"
-            ) from error
+    import_modules(args.plugins or (), lambda name: f"--plugins {name}:")
 
 
 def _add_stopwords(options: dict[str, Any], args: argparse.Namespace) -> None:

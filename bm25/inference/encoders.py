@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bm25.analysis.languages import nearest
-from bm25.config import Bm25Config
+from bm25.config import TUNED, Bm25Config
 from bm25.encoder import Bm25Encoder
 from bm25.errors import Bm25ConfigError, Bm25ConfigWarning, Bm25Error
 from bm25.inference.errors import InvalidRequestError
@@ -39,7 +39,6 @@ LONGEST_MESSAGE = 500
 MANY_SYNONYMS = 1000  # words of all rules
 LARGEST = 3.4e38  # just below what a float32 can hold
 SHORTEST = 1e-290
-TUNED = {"k": 1.5, "b": 0.75, "k3": 8.0}
 
 OnLookUp = Callable[[str, str], None]
 

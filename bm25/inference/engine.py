@@ -20,12 +20,9 @@ from bm25.inference.encoders import options_key
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, UpstreamError
 from bm25.inference.models import Call, Embedding, Embeddings, Model, Purpose
 from bm25.inference.request import InferenceRequest, Input, request_from_dict
-from bm25.inference.settings import ModelSettings, ProviderSettings
+from bm25.inference.settings import BUILT_IN, ModelSettings, ProviderSettings
 
-__all__ = ["BUILT_IN", "Answer", "InferenceEngine", "infer", "plain"]
-
-BUILT_IN = ("bm25", "qdrant/bm25")
-"""Qdrant's own names of its BM25 model, understood in any case."""
+__all__ = ["Answer", "InferenceEngine", "infer", "plain"]
 
 MODALITIES = ("text", "image", "object")
 

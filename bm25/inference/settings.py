@@ -6,7 +6,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-__all__ = ["Bm25Model", "CompatibleModel", "FastEmbedModel", "ModelSettings", "ProviderSettings"]
+__all__ = ["BUILT_IN", "Bm25Model", "CompatibleModel", "FastEmbedModel", "ModelSettings", "ProviderSettings"]
+
+
+BUILT_IN = ("bm25", "qdrant/bm25")
+"""Qdrant's own names of its BM25 model, understood in any case; always there, with its exact vectors."""
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

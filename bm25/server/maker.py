@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
 from typing import Any
 
-from bm25.errors import Bm25ConfigError
+from bm25 import plugins
 from bm25.server.settings import ServerSettings
 
 __all__ = ["Maker", "import_plugins"]
@@ -56,13 +54,4 @@ def import_plugins(settings: ServerSettings) -> None:
     Raises:
         Bm25ConfigError: one cannot be imported.
     """
-    # The command is a script of its own, so Python does not look into the current folder by itself.
-    if settings.server.plugins and os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    for module in settings.server.plugins:
-        try:
-            importlib.import_module(module)
-        except (Exception, SystemExit) as error:
-            raise Bm25ConfigError(
-                f"[server] plugins: {module!r} cannot be imported: {type(error).__name__}: {error}"
-            ) from error
+    plugins.import_modules(settings.server.plugins, lambda name: f"[server] plugins: {name!r}")

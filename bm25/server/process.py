@@ -20,7 +20,7 @@ import uvicorn
 
 from bm25.errors import Bm25Error
 from bm25.server.protocol import GuardedConfig
-from bm25.server.reload import check_reload, restart_needed
+from bm25.server.reload import check_reload, rejected, restart_needed
 from bm25.server.settings import ServerSettings
 from bm25.server.tls import Certificates, server_context
 
@@ -202,10 +202,8 @@ class Server(uvicorn.Server):
             settings = await asyncio.to_thread(self._load)
             check_reload(self._started, settings)
             await self.reload(settings)
-        except (Bm25Error, OSError) as error:
-            _logger.error("reload failed, the old configuration stays in force: %s", error)
         except Exception as error:
-            _logger.error("reload failed, the old configuration stays in force: %s", type(error).__name__)
+            rejected(error)
         else:
             restart_needed(self._started, settings)
             _logger.info("configuration reloaded")

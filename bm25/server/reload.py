@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from bm25.errors import Bm25ConfigError
+from bm25.errors import Bm25ConfigError, Bm25Error
 from bm25.server.settings import ServerSettings, is_loopback
 
-__all__ = ["check_reload", "restart_needed"]
+__all__ = ["check_reload", "rejected", "restart_needed"]
 
 _RESTART = {"server": ("host", "port", "workers", "plugins"), "logging": ("format", "level")}
 
@@ -41,3 +41,9 @@ def restart_needed(started: ServerSettings, settings: ServerSettings) -> list[st
     if names:
         _logger.warning("restart the server for the new %s", ", ".join(names))
     return names
+
+
+def rejected(error: BaseException) -> None:
+    """Log that a reload failed; of an unexpected error only the kind, for its message may quote anything."""
+    said = error if isinstance(error, Bm25Error | OSError) else type(error).__name__
+    _logger.error("reload failed, the old configuration stays in force: %s", said)

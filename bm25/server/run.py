@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from bm25.errors import Bm25Error
+from bm25.inference.settings import BUILT_IN
 from bm25.server.maker import Maker, import_plugins
 from bm25.server.settings import ServerSettings, is_loopback
 
@@ -104,8 +105,6 @@ def check(settings: ServerSettings) -> str:
 
 def summary(settings: ServerSettings) -> str:
     """Return in a few words what is served to whom."""
-    from bm25.inference.engine import BUILT_IN
-
     names = [*BUILT_IN, *settings.models, *(f"{name}/..." for name in settings.providers)]
     names = list(dict.fromkeys(names))
     options, workers = settings.server, settings.server.workers

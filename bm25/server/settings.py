@@ -12,6 +12,7 @@ import msgspec
 
 from bm25.errors import Bm25ConfigError
 from bm25.inference.settings import (
+    BUILT_IN,
     Bm25Model,
     CompatibleModel,
     FastEmbedModel,
@@ -30,7 +31,6 @@ _PREFIX = "BM25__"
 _KINDS: dict[str, type[ModelSettings]] = {
     "bm25": Bm25Model, "openai-compatible": CompatibleModel, "fastembed": FastEmbedModel
 }  # fmt: skip
-_TAKEN = ("bm25", "qdrant/bm25")
 _KEYS = (("server", "api_key"), ("server", "api_key_file"))
 _PATHS = ("api_key_file", "tls_certificate", "tls_key")
 _MODEL_PATHS = ("statistics", "path", "cache")
@@ -261,7 +261,7 @@ def _checked(tables: Tables) -> ServerSettings:
             raise tables.error(
                 ("models",), f"a name must not be empty or have white space around it, got {name!r}"
             )
-        if name.lower() in _TAKEN:
+        if name.lower() in BUILT_IN:
             raise tables.error(
                 ("models", name),
                 f"{name.lower()!r}, in any case, is Qdrant's own model, with Qdrant's weights; choose "

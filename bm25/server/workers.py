@@ -23,7 +23,7 @@ from typing import Any
 from bm25.errors import Bm25ConfigError, Bm25Error
 from bm25.server.maker import Maker
 from bm25.server.process import Server, leave
-from bm25.server.reload import check_reload, restart_needed
+from bm25.server.reload import check_reload, rejected, restart_needed
 from bm25.server.settings import ServerSettings
 
 __all__ = ["Supervisor"]
@@ -190,7 +190,7 @@ class Supervisor:
             settings = self._load()
             check_reload(self._started, settings)
         except Exception as error:
-            _reject(error)
+            rejected(error)
             return
         self._drop_checker()
         self._candidate = settings
@@ -198,7 +198,7 @@ class Supervisor:
 
     def _checked(self, what: str, error: Exception | None) -> None:
         if self._checker is not None and what != "ready":
-            _reject(error or Bm25Error("the process that tried it out has ended"))
+            rejected(error or Bm25Error("the process that tried it out has ended"))
         elif self._checker is not None:
             # Workers that are started from now on get these too.
             self._settings = self._candidate
@@ -244,11 +244,6 @@ class Supervisor:
         while number in self._signals:  # without a moment in which a new one could be lost
             self._signals.remove(number)
         return found
-
-
-def _reject(error: Exception) -> None:
-    said = error if isinstance(error, Bm25Error | OSError) else type(error).__name__
-    _logger.error("reload failed, the old configuration stays in force: %s", said)
 
 
 def _forget_metrics(pid: int | None) -> None:

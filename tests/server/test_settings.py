@@ -7,10 +7,8 @@ import pytest
 import trustme
 
 from bm25.errors import Bm25ConfigError
-from bm25.inference.engine import BUILT_IN
-from bm25.inference.settings import Bm25Model, CompatibleModel, FastEmbedModel, ProviderSettings
+from bm25.inference.settings import BUILT_IN, Bm25Model, CompatibleModel, FastEmbedModel, ProviderSettings
 from bm25.server.settings import (
-    _TAKEN,
     PROVIDERS,
     Limits,
     Logging,
@@ -238,8 +236,8 @@ def test_a_body_may_fill_what_is_buffered(load):
     assert (limits.max_buffered_bytes, limits.max_body_bytes) == (1000, 1000)
 
 
-def test_names_that_are_taken_are_those_of_the_engine():
-    assert _TAKEN == BUILT_IN
+def test_names_that_are_taken():
+    assert BUILT_IN == ("bm25", "qdrant/bm25")
 
 
 def test_errors_in_flags(fails):
