@@ -14,12 +14,12 @@ from bm25.analysis.languages import nearest
 from bm25.errors import Bm25ConfigError, Bm25Error
 from bm25.inference import settings as kinds
 from bm25.inference.background import BackgroundLoop, Threads
-from bm25.inference.bm25_model import Bm25Model
+from bm25.inference.bm25_model import SMALL, Bm25Model
 from bm25.inference.dimensions import as_json
 from bm25.inference.encoders import options_key
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, UpstreamError
 from bm25.inference.models import Call, Embedding, Embeddings, Model, Purpose
-from bm25.inference.request import InferenceRequest, Input, request_from_dict
+from bm25.inference.request import InferenceRequest, Input, are_texts, models_of, request_from_dict
 from bm25.inference.settings import BUILT_IN, ModelSettings, ProviderSettings
 
 __all__ = ["Answer", "InferenceEngine", "infer", "plain"]
@@ -143,6 +143,8 @@ class InferenceEngine:
             if type(one.data) is not str or one.data_type != "text" or one.model != name:
                 return None
             size += len(one.data)
+            if size > SMALL:
+                return None
         if not model.is_quick(inputs, size):
             return None
         found = model.embed_now(inputs, purpose_of(request))
@@ -155,9 +157,11 @@ class InferenceEngine:
             InferenceError: nothing of the request is answered if one of its inputs cannot be.
         """
         groups: dict[str, list[Input]] = {}
-        for position, one in enumerate(request.inputs):
-            one.position = position
-            groups.setdefault(one.model, []).append(one)
+        if len(models_of(request.inputs)) == 1:
+            groups[request.inputs[0].model] = request.inputs
+        else:
+            for one in request.inputs:
+                groups.setdefault(one.model, []).append(one)
         models = [self._checked(name, inputs) for name, inputs in groups.items()]
         found = await _together(
             [_embed(model, inputs, call) for model, inputs in zip(models, groups.values(), strict=True)], call
@@ -203,6 +207,8 @@ class InferenceEngine:
 
     def _checked(self, name: str, inputs: list[Input]) -> Model:
         model = self.model(name, f"inputs[{inputs[0].position}].model")
+        if "text" in model.modalities and are_texts(inputs):
+            return model
         for one in inputs:
             if one.data_type not in model.modalities:
                 self._refuse(one, model)
@@ -308,12 +314,19 @@ async def _embed(model: Model, inputs: list[Input], call: Call) -> Embeddings:
 
 async def _together(work: Sequence[Coroutine[Any, Any, Embeddings]], call: Call) -> list[Embeddings]:
     """Return what coroutines return; the first error, or the end of the time, cancels the others."""
-    tasks = [asyncio.ensure_future(one) for one in work]
     try:
         async with asyncio.timeout(None if call.deadline == float("inf") else call.remaining):
-            return list(await asyncio.gather(*tasks))
+            if len(work) == 1:  # as nearly always: without a task of its own
+                return [await work[0]]
+            return await _gathered(work)
     except TimeoutError:
         raise RequestTimeoutError("the request took longer than it may; send fewer inputs at once") from None
+
+
+async def _gathered(work: Sequence[Coroutine[Any, Any, Embeddings]]) -> list[Embeddings]:
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
     finally:
         for task in tasks:
             task.cancel()

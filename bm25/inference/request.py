@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -9,7 +11,10 @@ import numpy as np
 
 from bm25.inference.errors import InvalidRequestError, TooLargeError
 
-__all__ = ["InferenceRequest", "Input", "decode_request", "decode_token", "invalid", "request_from_dict"]
+__all__ = [
+    "InferenceRequest", "Input", "are_texts", "decode_request", "decode_token", "invalid", "models_of",
+    "request_from_dict",
+]  # fmt: skip
 
 
 class Input(msgspec.Struct, gc=False):
@@ -20,7 +25,7 @@ class Input(msgspec.Struct, gc=False):
         model: the name of the model.
         data_type: `text`, `image` or `object`.
         options: of the model; None is the same as none given.
-        position: its number in the request, for errors; not part of the format.
+        position: its number in the request, for errors; not part of the format. A request sets it.
     """
 
     data: Any
@@ -36,6 +41,11 @@ class InferenceRequest(msgspec.Struct):
     inputs: list[Input]
     inference: str | None = None
     token: str | None = None
+
+    def __post_init__(self) -> None:
+        """Number the inputs."""
+        for position, one in enumerate(self.inputs):
+            one.position = position
 
 
 MANY_VALUES = 200_000
@@ -69,7 +79,21 @@ _token_decoder = msgspec.json.Decoder(_Token)
 _options_decoder = msgspec.json.Decoder(dict[str, Any] | None)
 
 
-def decode_token(body: bytes | bytearray) -> str | None:
+# Thousands of inputs are looked through without a step of Python for each.
+_MODEL, _DATA, _DATA_TYPE = attrgetter("model"), attrgetter("data"), attrgetter("data_type")
+
+
+def models_of(inputs: Sequence[Input]) -> set[str]:
+    """Return the names of the models that inputs ask for."""
+    return set(map(_MODEL, inputs))
+
+
+def are_texts(inputs: Sequence[Input]) -> bool:
+    """Tell whether all inputs are texts, and strings."""
+    return set(map(_DATA_TYPE, inputs)) == {"text"} and set(map(type, map(_DATA, inputs))) == {str}
+
+
+def decode_token(body: bytes) -> str | None:
     """Return the token in a body, and make nothing else of it; errors as of `decode_request`."""
     try:
         return _token_decoder.decode(body).token
@@ -77,7 +101,7 @@ def decode_token(body: bytes | bytearray) -> str | None:
         raise invalid(error) from None
 
 
-def decode_request(body: bytes | bytearray) -> InferenceRequest:
+def decode_request(body: bytes) -> InferenceRequest:
     """Return the request in a body of JSON.
 
     Raises:
@@ -86,18 +110,18 @@ def decode_request(body: bytes | bytearray) -> InferenceRequest:
     """
     try:
         if len(body) > MANY_VALUES and _brackets(body) > MANY_VALUES:
-            return _numbered(_carefully_decoded(body))
-        return _numbered(_decoder.decode(body))
+            return _checked(_carefully_decoded(body))
+        return _checked(_decoder.decode(body))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise invalid(error) from None
 
 
-def _brackets(body: bytes | bytearray) -> int:
+def _brackets(body: bytes) -> int:
     # "[" and "{" differ in one bit.
     return int(np.count_nonzero((np.frombuffer(body, np.uint8) | 0x20) == ord("{")))
 
 
-def _carefully_decoded(body: bytes | bytearray) -> InferenceRequest:
+def _carefully_decoded(body: bytes) -> InferenceRequest:
     """Decode a body of which only texts, and not what is in brackets, may be large."""
     try:
         sent = _text_decoder.decode(body)
@@ -121,7 +145,7 @@ def _carefully_decoded(body: bytes | bytearray) -> InferenceRequest:
 def request_from_dict(request: Any) -> InferenceRequest:
     """Return the request of a JSON object that is parsed already; errors as of `decode_request`."""
     try:
-        return _numbered(msgspec.convert(request, InferenceRequest))
+        return _checked(msgspec.convert(request, InferenceRequest))
     except (msgspec.ValidationError, RecursionError) as error:
         raise invalid(error) from None
 
@@ -138,12 +162,10 @@ def invalid(error: Exception) -> InvalidRequestError:
     return InvalidRequestError(f"the request is not valid JSON: {what}")
 
 
-def _numbered(request: InferenceRequest) -> InferenceRequest:
+def _checked(request: InferenceRequest) -> InferenceRequest:
     if request.inference not in (None, "update", "search"):
         raise InvalidRequestError(
             f"inference: unknown purpose {request.inference!r:.80}; allowed: update (documents, also for "
             "null), search (queries)"
         )
-    for position, one in enumerate(request.inputs):
-        one.position = position
     return request

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route, Router
 
 from bm25.server import analysis, logs, openai, openapi, page, status, tei
-from bm25.server.gate import Gate
+from bm25.server.gate import INFERENCE, Gate
 from bm25.server.inference import Inference
-from bm25.server.responses import Receive, Scope, Send
+from bm25.server.responses import Header, Receive, Scope, Send
 from bm25.server.state import State
 
 if TYPE_CHECKING:
@@ -36,13 +36,17 @@ class App:
         ]  # fmt: skip
         # The router alone, without the application around it: the gate sees to errors.
         router = Router(routes=routes, lifespan=self._lifespan, redirect_slashes=False)
-        paths = frozenset({"/inference", *(route.path for route in routes)})
-        self._gate = Gate(router, self.state, {"/inference": inference}, paths)
+        paths = frozenset({INFERENCE, *(route.path for route in routes)})
+        self._gate = Gate(router, self.state, inference, paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a connection of the server."""
         scope["app"] = self  # what the framework's requests know as `request.app`
         await self._gate(scope, receive, send)
+
+    def answer_now(self, headers: Sequence[Header], body: bytes) -> tuple[bytes, bytes | memoryview] | None:
+        """Answer a POST to /inference without waiting for anything, if that can be; see `Gate.answer_now`."""
+        return self._gate.answer_now(headers, body)
 
     async def reload(self, settings: ServerSettings) -> None:
         """Put other settings in force; see `State.reload`."""

@@ -37,16 +37,13 @@ class Bodies:
         try:
             with self._watch.limit(limits.body_timeout):
                 message = await _message(receive)
-                request.body = body = message.get("body", b"")
-                self._take(request, len(body), limits)
-                if not message.get("more_body"):
-                    return
-                request.body = whole = bytearray(body)
+                pieces = [message.get("body", b"")]
+                self._take(request, len(pieces[0]), limits)
                 while message.get("more_body"):
                     message = await _message(receive)
-                    body = message.get("body", b"")
-                    whole += body
-                    self._take(request, len(body), limits)
+                    pieces.append(message.get("body", b""))
+                    self._take(request, len(pieces[-1]), limits)
+                request.body = b"".join(pieces)
         except TimeoutError:
             raise RequestTimeoutError(
                 f"the body did not come within {limits.body_timeout:g} seconds (limits.body_timeout)",
@@ -56,21 +53,22 @@ class Bodies:
 
     def proven(self, request: Request) -> None:
         """Note that the key in a body was the right one."""
-        self._unproven -= len(request.body)
+        self._unproven -= request.received
         request.authenticated = True
 
     def drop(self, request: Request) -> None:
         """Note that a request is over."""
-        self._held -= len(request.body)
+        self._held -= request.received
         if not request.authenticated:
-            self._unproven -= len(request.body)
+            self._unproven -= request.received
 
     def _take(self, request: Request, size: int, limits: Limits) -> None:
-        """Note a piece, which is part of the body already."""
+        """Note a piece that has come."""
+        request.received += size
         self._held += size
         if not request.authenticated:
             self._unproven += size
-        _check_size(len(request.body), limits)
+        _check_size(request.received, limits)
         # Who has shown no key must not keep out those who have.
         if self._held > limits.max_buffered_bytes or self._unproven > limits.max_buffered_bytes // 2:
             raise OverloadedError(

@@ -74,7 +74,7 @@ async def embed_texts(
     """
     given = None if options is None else dict(options)
     listed = [texts] if isinstance(texts, str) else texts
-    inputs = [Input(text, model, "text", given, position) for position, text in enumerate(listed)]
+    inputs = [Input(text, model, "text", given) for text in listed]
     asked = InferenceRequest(inputs, "search" if role == "query" else "update")
     try:
         return await embed(request.app.state, request.scope["bm25.request"], request.receive, asked)

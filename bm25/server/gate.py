@@ -10,9 +10,9 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.exceptions import HTTPException
 
@@ -24,23 +24,24 @@ from bm25.inference.errors import (
 )
 from bm25.inference.request import decode_token
 from bm25.server.bodies import Bodies
+from bm25.server.inference import Inference
 from bm25.server.logs import failure, log_request
 from bm25.server.places import Places
 from bm25.server.request import ClientGone, Request, unless_gone
-from bm25.server.responses import Receive, Scope, Send, send_error
+from bm25.server.responses import Header, Receive, Scope, Send, send_error
 from bm25.server.state import State
 from bm25.server.watch import Watch
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Gate"]
 
 OPEN = frozenset({"/", "/page.css", "/page.js", "/favicon.ico", "/health", "/openapi.json"})
 """Paths that need no key: they say nothing that is not public, and touch no model."""
 
-KEY_IN_BODY = "/inference"
-"""Where the key may come as `token` in the body, which is how Qdrant sends the one of its configuration."""
+INFERENCE = "/inference"
+"""Qdrant's protocol; the key may come in its body, as `token`, which is how Qdrant sends its own setting."""
+
+QUICK = 32_768
+"""Bytes of a body that may be answered at once: more text than that is work for a thread."""
 
 _HEADERS = {
     405: [(b"allow", b"POST")],
@@ -57,8 +58,6 @@ _MESSAGES = {
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}\Z")
 
-Endpoint = Callable[[Request, Receive, Send], Awaitable[None]]
-
 
 class Gate:
     """An ASGI application around another.
@@ -66,16 +65,14 @@ class Gate:
     Args:
         app: what answers, once a request is through.
         state: settings, keys and metrics.
-        endpoints: paths that are answered without the framework, because they are asked for most.
+        inference: what answers at /inference, without the framework, because it is asked for most.
         routes: paths of the application, for the metrics: whatever else is asked for counts as `other`.
     """
 
-    def __init__(
-        self, app: Any, state: State, endpoints: Mapping[str, Endpoint], routes: frozenset[str]
-    ) -> None:
+    def __init__(self, app: Any, state: State, inference: Inference, routes: frozenset[str]) -> None:
         self.app = app
         self.state = state
-        self._endpoints = endpoints
+        self._inference = inference
         self._routes = routes
         self._prefix = os.urandom(6).hex().encode() + b"-"
         self._numbers = count(1)
@@ -90,24 +87,8 @@ class Gate:
             await self.app(scope, receive, send)
             return
         started = time.monotonic()
-        request_id = content_length = key = None
-        headers = scope["headers"]
-        for name, value in headers:
-            if name == b"content-length":
-                content_length = value
-            elif name == b"api-key":
-                key = value
-            elif name == b"authorization":
-                if key is None and value[:7].lower() == b"bearer ":
-                    key = value[7:].strip()
-            elif name == b"x-request-id" and _REQUEST_ID.match(value):
-                request_id = value
-        if request_id is None:
-            request_id = self._prefix + b"%x" % next(self._numbers)
-        settings = self.state.settings
-        path = scope["path"]
-        deadline = started + settings.limits.request_timeout
-        request = Request(request_id, path, headers, content_length, deadline)
+        request, key = self._request(scope["path"], scope["headers"], started)
+        path, request_id = request.path, request.id
         status = 0
 
         async def send_with_id(message: Any) -> None:
@@ -135,10 +116,73 @@ class Gate:
         finally:
             self._open -= 1
             self._bodies.drop(request)
-            seconds = time.monotonic() - started
-            self.state.metrics.request(path if path in self._routes else "other", status, seconds)
-            if settings.logging.requests or status >= 500:
-                self._log(scope, request, status, seconds)
+            self._done(request, scope["method"], status, started)
+
+    def answer_now(self, headers: Sequence[Header], body: bytes) -> tuple[bytes, bytes | memoryview] | None:
+        """Answer a POST to /inference without waiting for anything, if that can be.
+
+        Args:
+            headers: of the request, names in lowercase.
+            body: all of it.
+
+        Returns:
+            The request's id, and the body of an answer with status 200. None for a request that has to go the
+            whole way, also one that is refused there or fails; nothing is counted or logged of it here.
+        """
+        started = time.monotonic()
+        request, key = self._request(INFERENCE, headers, started)
+        state = self.state
+        limits = state.settings.limits
+        if len(body) > min(QUICK, limits.max_body_bytes) or not self._places.free(limits):
+            return None
+        try:
+            # Of what has shown no key, nothing but the token is decoded.
+            if not state.keys.accepts(key) and (key is not None or not self._has_token(body)):
+                return None
+            request.body, request.received = body, len(body)
+            answer = self._inference.now(request)
+        except Exception:  # it comes once more, there where errors are told
+            return None
+        if answer is None:
+            return None
+        self._done(request, "POST", 200, started)
+        return request.id, answer
+
+    def _request(self, path: str, headers: Sequence[Header], started: float) -> tuple[Request, bytes | None]:
+        """Return a request, and the API key among its headers."""
+        request_id = content_length = key = None
+        for name, value in headers:
+            if name == b"content-length":
+                content_length = value
+            elif name == b"api-key":
+                key = value
+            elif name == b"authorization":
+                if key is None and value[:7].lower() == b"bearer ":
+                    key = value[7:].strip()
+            elif name == b"x-request-id" and _REQUEST_ID.match(value):
+                request_id = value
+        if request_id is None:
+            request_id = self._prefix + b"%x" % next(self._numbers)
+        deadline = started + self.state.settings.limits.request_timeout
+        return Request(request_id, path, headers, content_length, deadline), key
+
+    def _done(self, request: Request, method: str, status: int, started: float) -> None:
+        """Count a request that has been answered, and log it."""
+        seconds = time.monotonic() - started
+        path = request.path
+        self.state.metrics.request(path if path in self._routes else "other", status, seconds)
+        if not self.state.settings.logging.requests and status < 500:
+            return
+        fields = {
+            "id": request.id.decode(),
+            "method": method,
+            "path": path,
+            "status": status,
+            "ms": round(1e3 * seconds, 3),
+            "bytes": request.received,
+            **request.details,
+        }
+        log_request(fields, failed=status >= 500)
 
     def _understood(self, error: Exception, request: Request) -> tuple[InferenceError, Any]:
         """Return what a client is told of an error, and headers to tell it with."""
@@ -171,7 +215,7 @@ class Gate:
     ) -> None:
         path, limits = request.path, self.state.settings.limits
         request.authenticated = path in OPEN or self.state.keys.accepts(key)
-        if not request.authenticated and (key is not None or path != KEY_IN_BODY):
+        if not request.authenticated and (key is not None or path != INFERENCE):
             raise AuthenticationError(
                 "the API key is wrong or missing: send it as header `api-key`, or `Authorization: Bearer`",
                 reason="key",
@@ -194,12 +238,7 @@ class Gate:
             self._places.give_back(self.state.settings.limits)
 
     def _check_token(self, request: Request) -> None:
-        # Qdrant sends the token of its configuration in the body, and no header of ours.
-        try:
-            token = decode_token(request.body)
-        except InvalidRequestError:
-            token = None
-        if token is None or not self.state.keys.accepts(token.encode("utf-8", "replace")):
+        if not self._has_token(request.body):
             raise AuthenticationError(
                 "the API key is wrong or missing: send it as header `api-key`, as `Authorization: Bearer`, "
                 "or as `token` in the body (in Qdrant's configuration: inference.token)",
@@ -207,30 +246,25 @@ class Gate:
             )
         self._bodies.proven(request)
 
+    def _has_token(self, body: bytes) -> bool:
+        """Tell whether a body has a key in it; nothing else of it is made."""
+        try:
+            token = decode_token(body)
+        except InvalidRequestError:
+            return False
+        return token is not None and self.state.keys.accepts(token.encode("utf-8", "replace"))
+
     async def _answer(self, scope: Scope, request: Request, receive: Receive, send: Send) -> None:
-        endpoint = self._endpoints.get(request.path)
-        if endpoint is not None:
+        if request.path == INFERENCE:
             if scope["method"] != "POST":
                 raise InferenceError(f"{scope['method']} is not allowed here; POST a request", status=405)
-            await endpoint(request, receive, send)
+            await self._inference(request, receive, send)
             return
         scope["bm25.request"] = request
         await self.app(scope, _replayed(request.body, receive), send)
 
-    def _log(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
-        fields = {
-            "id": request.id.decode(),
-            "method": scope["method"],
-            "path": request.path,
-            "status": status,
-            "ms": round(1e3 * seconds, 3),
-            "bytes": len(request.body),
-            **request.details,
-        }
-        log_request(fields, failed=status >= 500)
 
-
-def _replayed(body: bytes | bytearray, receive: Receive) -> Receive:
+def _replayed(body: bytes, receive: Receive) -> Receive:
     """Return a `receive` that gives a body that was read already."""
     given = False
 
@@ -239,6 +273,6 @@ def _replayed(body: bytes | bytearray, receive: Receive) -> Receive:
         if given:
             return await receive()
         given = True
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     return again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 
 from bm25.inference.engine import Answer, purpose_of, usage_dict
 from bm25.inference.errors import TooLargeError
@@ -13,7 +14,7 @@ from bm25.server.responses import Receive, Send, json_bytes, send_json
 from bm25.server.state import State
 from bm25.server.vectors import vectors_json
 
-__all__ = ["Inference", "check_inputs", "embed"]
+__all__ = ["Inference", "check_inputs", "embed", "embed_now"]
 
 
 class Inference:
@@ -22,6 +23,12 @@ class Inference:
     def __init__(self, state: State) -> None:
         self.state = state
 
+    def now(self, request: Request) -> bytes | memoryview | None:
+        """Return the body of the answer to a request that takes no time to speak of, else None."""
+        asked = decode_request(request.body)
+        answer = embed_now(self.state, request, asked)
+        return None if answer is None else _json(answer)
+
     async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
         """Answer a request."""
         asked = decode_request(request.body)
@@ -29,12 +36,28 @@ class Inference:
         await send_json(send, _json(answer))
 
 
-def _json(answer: Answer) -> bytes:
+def _json(answer: Answer) -> bytes | memoryview:
     usage = usage_dict(answer.usage)
     if isinstance(answer.embeddings, SparseRows):
-        vectors = vectors_json(answer.embeddings.vectors)
-        return b"".join((b'{"embeddings":[', vectors, b'],"usage":', json_bytes(usage), b"}"))
+        after = b'],"usage":' + json_bytes(usage) + b"}"
+        return vectors_json(answer.embeddings.vectors, b'{"embeddings":[', after)
     return json_bytes({"embeddings": answer.embeddings, "usage": usage})
+
+
+def embed_now(state: State, request: Request, asked: InferenceRequest) -> Answer | None:
+    """Return the answer of the engine in force, and count what was done, if that takes no time to speak of.
+
+    Raises:
+        InferenceError: it has none.
+    """
+    inputs = asked.inputs
+    check_inputs(state, inputs)
+    request.details["inputs"] = len(inputs)
+    answer = state.engine.embed_now(asked)
+    if answer is not None:
+        name = inputs[0].model
+        state.metrics.embedded(name, len(inputs), answer.usage.get(name))
+    return answer
 
 
 async def embed(state: State, request: Request, receive: Receive, asked: InferenceRequest) -> Answer:
@@ -44,18 +67,14 @@ async def embed(state: State, request: Request, receive: Receive, asked: Inferen
         InferenceError: it has none.
         ClientGone: the client went away before there was one.
     """
-    inputs = asked.inputs
-    check_inputs(state, inputs)
-    request.details["inputs"] = len(inputs)
-    answer = state.engine.embed_now(asked)
+    answer = embed_now(state, request, asked)
     if answer is not None:
-        name = inputs[0].model
-        state.metrics.embedded(name, len(inputs), answer.usage.get(name))
         return answer
+    inputs = asked.inputs
     with state.engine_in_use() as engine:
         call = Call(purpose_of(asked), request.provider_keys(), request.deadline, request.id.decode("ascii"))
         answer = await unless_gone(receive, engine.ainfer(asked, call))
-        for name, number in Counter(one.model for one in inputs).items():
+        for name, number in Counter(map(attrgetter("model"), inputs)).items():
             state.metrics.embedded(engine.label(name), number, answer.usage.get(name))
     return answer
 
@@ -70,11 +89,13 @@ def check_inputs(state: State, inputs: list[Input]) -> None:
             reason="inputs",
         )
     longest = limits.max_text_bytes
+    # A character has at most 4 bytes: most texts need not be measured.
+    if 4 * max([len(one.data) for one in inputs if type(one.data) is str], default=0) <= longest:
+        return
     for one in inputs:
         if one.data_type != "text" or not isinstance(one.data, str):
             continue
-        # A character has at most 4 bytes: most texts need not be measured.
-        if 4 * len(one.data) > longest and len(one.data.encode("utf-8", "replace")) > longest:
+        if len(one.data.encode("utf-8", "replace")) > longest:
             raise TooLargeError(
                 f"inputs[{one.position}].data: a text of more than {longest:,} bytes "
                 "(limits.max_text_bytes); split it",

@@ -36,9 +36,13 @@ class Places:
                 reason="queue",
             )
 
+    def free(self, limits: Limits) -> bool:
+        """Tell whether there is a place, without taking it."""
+        return self._working < limits.concurrency
+
     def take(self, limits: Limits) -> bool:
         """Take a place if there is one; tell whether there was."""
-        if self._working >= limits.concurrency:
+        if not self.free(limits):
             return False
         self._working += 1
         return True

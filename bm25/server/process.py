@@ -20,6 +20,7 @@ import uvicorn
 
 from bm25.errors import Bm25Error
 from bm25.server.protocol import GuardedConfig
+from bm25.server.quick import QuickProtocol
 from bm25.server.reload import check_reload, rejected, restart_needed
 from bm25.server.settings import ServerSettings
 from bm25.server.tls import Certificates, server_context
@@ -33,7 +34,10 @@ _logger = logging.getLogger("bm25.server")
 
 
 class Application(Protocol):
-    """An ASGI application that takes other settings while it runs."""
+    """An ASGI application that takes other settings while it runs.
+
+    It may also have `answer_now`; see `QuickProtocol`.
+    """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a connection."""
@@ -79,6 +83,7 @@ class Server(uvicorn.Server):
                 lambda: app,
                 settings,
                 factory=True,
+                http=QuickProtocol,
                 interface="asgi3",
                 lifespan="on",
                 ws="none",

@@ -19,13 +19,12 @@ from uvicorn.server import ServerState
 
 from bm25.server.hosts import is_local
 from bm25.server.settings import ServerSettings
+from bm25.server.transports import Farewell, Together
 
 __all__ = ["GuardedConfig", "GuardedProtocol"]
 
-LINGER = 1.0
 MAX_LINGERING = 128
 LOG_INTERVAL = 10.0
-TOGETHER = 65_536  # bytes that are sent before a turn of the loop is over
 
 OTHER_HOST = (
     "the Host header is neither localhost nor an IP address: without an API key that could be a web page, "
@@ -46,8 +45,10 @@ class GuardedConfig(Config):
     """
 
     def __init__(self, app: Any, settings: ServerSettings, **options: Any) -> None:
-        super().__init__(app, http=GuardedProtocol, **options)
+        super().__init__(app, **{"http": GuardedProtocol, **options})
         self.lingering = 0
+        self._fixed: list[tuple[bytes, bytes]] | None = None
+        self._head = b""
         self._refused: dict[str, tuple[int, float]] = {}  # by reason: how many, and when to say so next
         self.take(settings)
 
@@ -58,6 +59,13 @@ class GuardedConfig(Config):
         self.timeout_graceful_shutdown = settings.server.shutdown_timeout
         # Without either the server listens on loopback, or it would not have started.
         self.local_hosts_only = not (settings.api_keys or settings.server.allow_unauthenticated)
+
+    def head_of(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return headers as they are sent; those of all answers, which change once a second."""
+        if self._fixed is not headers:
+            self._fixed = headers
+            self._head = b"".join(b"%b: %b\r\n" % header for header in headers)
+        return self._head
 
     def count_refused(self, why: str) -> None:
         """Log that a connection was refused, but not each one of a flood."""
@@ -111,7 +119,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for headers, or refuse the connection."""
-        super().connection_made(_Together(transport, self.loop))  # type: ignore[arg-type]
+        super().connection_made(Together(transport, self.loop))  # type: ignore[arg-type]
         limit = self.config.limits.max_connections
         if len(self.connections) > limit:
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, f"{limit} connections are open, which is the limit")
@@ -177,12 +185,19 @@ class GuardedProtocol(HttpToolsProtocol):
                     self._refusal = HTTPStatus.MISDIRECTED_REQUEST, OTHER_HOST
                     raise _Refused
         self._overhead = 0
+        self.start_request()
+
+    def start_request(self) -> None:
+        """Have the application begin with the request whose headers have come."""
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Pass a piece of a body on."""
         self._overhead = 0
-        super().on_body(body)
+        cycle = self.cycle
+        # A piece that is taken before the next one comes need not be copied into a buffer and out of it.
+        cycle.body = body if not cycle.body else bytearray(cycle.body)  # type: ignore[assignment]
+        super().on_body(b"" if cycle.body is body else body)
 
     def on_message_complete(self) -> None:
         """Note the end of a request, unless it is to be parsed once more."""
@@ -288,79 +303,4 @@ class GuardedProtocol(HttpToolsProtocol):
         head = b"HTTP/1.1 %d %s\r\ncontent-length: %d\r\n" % (status, status.phrase.encode(), len(body))
         head += b"content-type: application/json\r\nconnection: close\r\n" + retry
         transport.write(head + b"\r\n" + body)
-        transport.set_protocol(_Farewell(transport, config, self.loop))
-
-
-class _Together:
-    """A transport that sends what is written in one turn of the loop at once, as long as it is not much.
-
-    Uvicorn writes the head of a response and its body apart, which would be two system calls and two packets.
-    Whoever writes much without a pause is told to wait by the transport beneath, so that has to see it soon.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
-
-    def write(self, data: bytes) -> None:
-        """Send data at the end of this turn, or now if it is much."""
-        if not self._pieces:
-            self._loop.call_soon(self.flush)
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size >= TOGETHER:
-            self.flush()
-
-    def write_eof(self) -> None:
-        """Send all, and that nothing follows."""
-        self.flush()
-        self._transport.write_eof()
-
-    def close(self) -> None:
-        """Send all, and close."""
-        self.flush()
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close without sending anything."""
-        self._pieces, self._size = [], 0
-        self._transport.abort()
-
-    def get_write_buffer_size(self) -> int:
-        """Return how many bytes are not sent."""
-        return self._transport.get_write_buffer_size() + self._size
-
-    def flush(self) -> None:
-        """Send all, unless the connection was lost meanwhile."""
-        pieces, size = self._pieces, self._size
-        self._pieces, self._size = [], 0
-        if not pieces or self._transport.is_closing():
-            return
-        if len(pieces) == 1:
-            self._transport.write(pieces[0])
-        elif size < TOGETHER:
-            self._transport.write(b"".join(pieces))
-        else:
-            self._transport.writelines(pieces)
-
-
-class _Farewell(asyncio.Protocol):
-    """Reads what the client still sends, for a while, since closing at once could take the answer from it."""
-
-    def __init__(
-        self, transport: asyncio.Transport, config: GuardedConfig, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self._config = config
-        config.lingering += 1
-        if transport.can_write_eof():
-            transport.write_eof()
-        self._timer = loop.call_later(LINGER, transport.abort)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._config.lingering -= 1
-        self._timer.cancel()
+        transport.set_protocol(Farewell(transport, config, self.loop))

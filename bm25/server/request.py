@@ -25,13 +25,16 @@ class Request:
         path: of the address, without a query.
         headers: the pairs as they came, names in lowercase.
         content_length: the header, None if there is none.
-        body: all of it.
+        body: all of it, once it is there.
+        received: bytes of it that have come.
         authenticated: whether a key was accepted, or none is needed.
         deadline: when it has to be answered, of `time.monotonic`.
         details: what the log says of it besides.
     """
 
-    __slots__ = ("authenticated", "body", "content_length", "deadline", "details", "headers", "id", "path")
+    __slots__ = (
+        "authenticated", "body", "content_length", "deadline", "details", "headers", "id", "path", "received",
+    )  # fmt: skip
 
     def __init__(
         self, request_id: bytes, path: str, headers: Any, content_length: bytes | None, deadline: float
@@ -41,7 +44,8 @@ class Request:
         self.headers = headers
         self.content_length = content_length
         self.deadline = deadline
-        self.body: bytes | bytearray = b""
+        self.body = b""
+        self.received = 0
         self.authenticated = False
         self.details: dict[str, Any] = {}
 

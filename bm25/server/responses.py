@@ -9,10 +9,11 @@ import orjson
 
 from bm25.inference.errors import InferenceError
 
-__all__ = ["Receive", "Scope", "Send", "error_body", "json_bytes", "send_error", "send_json"]
+__all__ = ["Header", "Receive", "Scope", "Send", "error_body", "json_bytes", "send_error", "send_json"]
 
 LONGEST_MESSAGE = 2000  # characters of an error; it may quote what the client sent
 
+Header = tuple[bytes, bytes]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -29,7 +30,7 @@ def json_bytes(value: Any) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-async def send_json(send: Send, body: bytes, status: int = 200, headers: Any = ()) -> None:
+async def send_json(send: Send, body: bytes | memoryview, status: int = 200, headers: Any = ()) -> None:
     """Send a whole answer."""
     fixed = [
         (b"content-type", b"application/json"),

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import uvicorn
 
 from bm25.server.app import create_app
+from bm25.server.protocol import GuardedConfig
+from bm25.server.quick import QuickProtocol
 from bm25.server.settings import ServerSettings
 
 __all__ = ["serving"]
@@ -19,7 +21,8 @@ __all__ = ["serving"]
 @contextmanager
 def serving(settings: ServerSettings) -> Iterator[str]:
     """Yield the address of a server with these settings; those of host and port do not count."""
-    config = uvicorn.Config(create_app(settings), log_level="warning", ws="none")
+    config = GuardedConfig(create_app(settings), settings, http=QuickProtocol, log_level="warning", ws="none")
+    config.local_hosts_only = False  # tests say anything
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -13,7 +13,8 @@ import pytest
 import trustme
 import uvloop
 
-from bm25.server.protocol import OTHER_HOST, GuardedProtocol, _Together
+from bm25.server.protocol import OTHER_HOST, GuardedProtocol
+from bm25.server.transports import Together
 from tests.server.running import standin
 
 LIMITS = """
@@ -445,7 +446,7 @@ class Writing(asyncio.Protocol):
         self._at_end = at_end
 
     def connection_made(self, transport):
-        self.transport = _Together(transport, self._loop)
+        self.transport = Together(transport, self._loop)
         time.sleep(0.05)  # so that all that the client sends is there
 
     def data_received(self, data):

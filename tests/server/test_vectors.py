@@ -34,6 +34,12 @@ def test_weights_that_are_all_distinct(size):
     assert np.array_equal(read.view(np.uint32), values.view(np.uint32))
 
 
+def test_what_stands_around_them():
+    vectors = Bm25Encoder().encode_documents(["a dog", "two cats"])
+    assert bytes(vectors_json(vectors, b"[", b"],")) == b"[" + as_the_library(vectors) + b"],"
+    assert bytes(vectors_json(Bm25Encoder().encode_documents([]), b"[", b"],")) == b"[],"
+
+
 def test_no_vectors_and_empty_ones():
     assert bytes(vectors_json(Bm25Encoder().encode_documents([]))) == b""
     empty = b'{"indices":[],"values":[]}'
