@@ -218,7 +218,8 @@ class Bm25Encoder:
             the folder of the cache, None where there is none
         """
         from bm25.kernels.jit import cache_directory
-        from bm25.kernels.json_lists import warmup as warmup_json
+        from bm25.kernels.json_lists import warmup as warmup_lists
+        from bm25.kernels.json_strings import warmup as warmup_strings
         from bm25.kernels.scripts import warmup as warmup_scripts
         from bm25.kernels.statistics import warmup as warmup_statistics
         from bm25.terms import warmup as warmup_terms
@@ -230,7 +231,8 @@ class Bm25Encoder:
         Bm25Encoder(Bm25Config(dialect="fastembed"), threads=1).encode_documents(["warm up"])
         warmup_terms()
         warmup_statistics()
-        warmup_json()
+        warmup_lists()
+        warmup_strings()
         warmup_scripts()  # without an encoder: its engine may not be installed
         return cache_directory()
 

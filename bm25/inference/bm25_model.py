@@ -14,7 +14,7 @@ import numpy as np
 
 from bm25.config import Bm25Config
 from bm25.encoder import Bm25Encoder
-from bm25.errors import Bm25InputError
+from bm25.errors import Bm25Error, Bm25InputError
 from bm25.inference.background import Threads
 from bm25.inference.encoders import Encoders, options_key
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, TooLargeError
@@ -25,6 +25,7 @@ from bm25.inference.settings import Bm25Model as Bm25ModelSettings
 from bm25.singles import check_unicode
 
 if TYPE_CHECKING:
+    from bm25.inference.batch import TextBatch
     from bm25.statistics import CorpusStatistics
 
 __all__ = ["SMALL", "Bm25Model"]
@@ -112,6 +113,19 @@ class Bm25Model:
             self._threads.executor, self.embed_now, inputs, call.purpose, call.deadline
         )
 
+    async def embed_batch(self, batch: TextBatch) -> Embeddings | None:
+        """Return the vector of each text; None for a batch that `embed` has to see, and say what is wrong."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads.executor, self._embed_batch, batch)
+
+    def _embed_batch(self, batch: TextBatch) -> Embeddings | None:
+        try:
+            encoder = self._encoders.get(batch.options)
+            # What options make of texts is counted by `embed`.
+            return None if has_growth(encoder.config) else _encoded(encoder, batch.texts, batch.purpose)
+        except Bm25Error:
+            return None
+
     async def close(self) -> None:
         """Close the store."""
         self._encoders.close()
@@ -155,9 +169,13 @@ def _embed(encoder: Bm25Encoder, inputs: Sequence[Input], purpose: Purpose) -> E
             found = [encode(text) for text in texts]
             embeddings: list[Embedding] = [{"indices": ids, "values": values} for ids, values, _ in found]
             return Embeddings(embeddings, sum(length for *_, length in found))
-        vectors = encoder.encode_queries(texts) if purpose == "search" else encoder.encode_documents(texts)
+        return _encoded(encoder, texts, purpose)
     except Bm25InputError as error:
         raise _with_place(encoder, inputs, error) from None
+
+
+def _encoded(encoder: Bm25Encoder, texts: Any, purpose: Purpose) -> Embeddings:
+    vectors = encoder.encode_queries(texts) if purpose == "search" else encoder.encode_documents(texts)
     lengths = vectors.lengths
     return Embeddings(SparseRows(vectors), None if lengths is None else int(lengths.sum(dtype=np.int64)))
 

@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
@@ -22,7 +22,12 @@ from bm25.inference.models import Call, Embedding, Embeddings, Model, Purpose
 from bm25.inference.request import InferenceRequest, Input, are_texts, models_of, request_from_dict
 from bm25.inference.settings import BUILT_IN, ModelSettings, ProviderSettings
 
+if TYPE_CHECKING:
+    from bm25.inference.batch import TextBatch  # which loads kernels
+
 __all__ = ["Answer", "InferenceEngine", "infer", "plain"]
+
+T = TypeVar("T")
 
 MODALITIES = ("text", "image", "object")
 
@@ -175,6 +180,20 @@ class InferenceEngine:
                 embeddings[one.position] = embedding
         return Answer(embeddings, usage)
 
+    async def ainfer_batch(self, batch: TextBatch, call: Call) -> Answer | None:
+        """Answer a request for many texts; None for one that `ainfer` has to see, which says what is wrong.
+
+        Raises:
+            RequestTimeoutError: it took too long.
+        """
+        model = self._models.get(batch.model)
+        if type(model) is not Bm25Model:
+            return None
+        (found,) = await _together([model.embed_batch(batch)], call)
+        if found is None:
+            return None
+        return Answer(found.embeddings, {} if found.tokens is None else {batch.model: found.tokens})
+
     def infer(
         self,
         request: Mapping[str, Any],
@@ -312,7 +331,7 @@ async def _embed(model: Model, inputs: list[Input], call: Call) -> Embeddings:
     return Embeddings([found.embeddings[number] for number in numbers], found.tokens)
 
 
-async def _together(work: Sequence[Coroutine[Any, Any, Embeddings]], call: Call) -> list[Embeddings]:
+async def _together(work: Sequence[Coroutine[Any, Any, T]], call: Call) -> list[T]:
     """Return what coroutines return; the first error, or the end of the time, cancels the others."""
     try:
         async with asyncio.timeout(None if call.deadline == float("inf") else call.remaining):
@@ -323,7 +342,7 @@ async def _together(work: Sequence[Coroutine[Any, Any, Embeddings]], call: Call)
         raise RequestTimeoutError("the request took longer than it may; send fewer inputs at once") from None
 
 
-async def _gathered(work: Sequence[Coroutine[Any, Any, Embeddings]]) -> list[Embeddings]:
+async def _gathered(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         return list(await asyncio.gather(*tasks))

@@ -12,8 +12,8 @@ import numpy as np
 from bm25.inference.errors import InvalidRequestError, TooLargeError
 
 __all__ = [
-    "InferenceRequest", "Input", "are_texts", "decode_request", "decode_token", "invalid", "models_of",
-    "request_from_dict",
+    "InferenceRequest", "Input", "are_texts", "decode_request", "decode_token", "has_many_values", "invalid",
+    "models_of", "request_from_dict",
 ]  # fmt: skip
 
 
@@ -109,16 +109,20 @@ def decode_request(body: bytes) -> InferenceRequest:
         TooLargeError: it has very many objects and lists, which texts do not need.
     """
     try:
-        if len(body) > MANY_VALUES and _brackets(body) > MANY_VALUES:
+        if has_many_values(body):
             return _checked(_carefully_decoded(body))
         return _checked(_decoder.decode(body))
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise invalid(error) from None
 
 
-def _brackets(body: bytes) -> int:
+def has_many_values(body: bytes | memoryview) -> bool:
+    """Tell whether a body has so many objects and lists that they need a second thought."""
+    if len(body) <= MANY_VALUES:
+        return False
     # "[" and "{" differ in one bit.
-    return int(np.count_nonzero((np.frombuffer(body, np.uint8) | 0x20) == ord("{")))
+    brackets = np.count_nonzero((np.frombuffer(body, np.uint8) | 0x20) == ord("{"))
+    return bool(brackets > MANY_VALUES)
 
 
 def _carefully_decoded(body: bytes) -> InferenceRequest:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from operator import attrgetter
 
+from bm25.inference.batch import decode_batch
 from bm25.inference.engine import Answer, purpose_of, usage_dict
 from bm25.inference.errors import TooLargeError
-from bm25.inference.models import Call, SparseRows
+from bm25.inference.models import Call, Purpose, SparseRows
 from bm25.inference.request import InferenceRequest, Input, decode_request
 from bm25.server.request import Request, unless_gone
 from bm25.server.responses import Receive, Send, json_bytes, send_json
@@ -15,6 +16,9 @@ from bm25.server.state import State
 from bm25.server.vectors import vectors_json
 
 __all__ = ["Inference", "check_inputs", "embed", "embed_now"]
+
+LARGE = 65_536
+"""Bytes of a body from which on it pays to read it as a batch."""
 
 
 class Inference:
@@ -31,9 +35,30 @@ class Inference:
 
     async def __call__(self, request: Request, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        asked = decode_request(request.body)
-        answer = await embed(self.state, request, receive, asked)
+        answer = None
+        if len(request.body) > LARGE:
+            answer = await _embed_batch(self.state, request, receive)
+        if answer is None:
+            answer = await embed(self.state, request, receive, decode_request(request.body))
         await send_json(send, _json(answer))
+
+
+async def _embed_batch(state: State, request: Request, receive: Receive) -> Answer | None:
+    """Return the answer to a request for many texts; None for one that `embed` has to see."""
+    batch = decode_batch(request.body)
+    limits = state.settings.limits
+    if batch is None or len(batch.texts) > limits.max_inputs or batch.longest > limits.max_text_bytes:
+        return None
+    with state.engine_in_use() as engine:
+        answer = await unless_gone(receive, engine.ainfer_batch(batch, _call(request, batch.purpose)))
+    if answer is not None:
+        request.details["inputs"] = len(batch.texts)
+        state.metrics.embedded(batch.model, len(batch.texts), answer.usage.get(batch.model))
+    return answer
+
+
+def _call(request: Request, purpose: Purpose) -> Call:
+    return Call(purpose, request.provider_keys(), request.deadline, request.id.decode("ascii"))
 
 
 def _json(answer: Answer) -> bytes | memoryview:
@@ -72,8 +97,7 @@ async def embed(state: State, request: Request, receive: Receive, asked: Inferen
         return answer
     inputs = asked.inputs
     with state.engine_in_use() as engine:
-        call = Call(purpose_of(asked), request.provider_keys(), request.deadline, request.id.decode("ascii"))
-        answer = await unless_gone(receive, engine.ainfer(asked, call))
+        answer = await unless_gone(receive, engine.ainfer(asked, _call(request, purpose_of(asked))))
         for name, number in Counter(map(attrgetter("model"), inputs)).items():
             state.metrics.embedded(engine.label(name), number, answer.usage.get(name))
     return answer
