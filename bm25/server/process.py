@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import uvicorn
 
 from bm25.errors import Bm25Error
+from bm25.server.memory import keep_memory
 from bm25.server.protocol import GuardedConfig
 from bm25.server.quick import QuickProtocol
 from bm25.server.reload import check_reload, rejected, restart_needed
@@ -127,6 +128,7 @@ class Server(uvicorn.Server):
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             raise Bm25Error("the application did not start")
+        keep_memory()
         loop = asyncio.get_running_loop()
         loop.set_default_executor(_Unawaited())
         config = self.config

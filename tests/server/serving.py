@@ -21,7 +21,10 @@ __all__ = ["serving"]
 @contextmanager
 def serving(settings: ServerSettings) -> Iterator[str]:
     """Yield the address of a server with these settings; those of host and port do not count."""
-    config = GuardedConfig(create_app(settings), settings, http=QuickProtocol, log_level="warning", ws="none")
+    config = GuardedConfig(
+        create_app(settings), settings, http=QuickProtocol, log_level="warning", ws="none",
+        proxy_headers=False, server_header=False,
+    )  # fmt: skip
     config.local_hosts_only = False  # tests say anything
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

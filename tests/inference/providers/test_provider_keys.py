@@ -114,6 +114,7 @@ def test_a_key_that_is_echoed_is_not_shown(keyed, status, echo, caplog):
 
 def test_keys_are_not_logged(keyed, caplog):
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "httpx")  # which the server's log leaves out
     model = keyed.model()
     keyed.embed(keyed.inputs("a", **{keyed.header: OTHER_KEY}), model)
     keyed.embed(keyed.inputs("a"), model)
