@@ -194,10 +194,13 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Pass a piece of a body on."""
         self._overhead = 0
-        cycle = self.cycle
+        cycle: Any = self.cycle
         # A piece that is taken before the next one comes need not be copied into a buffer and out of it.
-        cycle.body = body if not cycle.body else bytearray(cycle.body)  # type: ignore[assignment]
-        super().on_body(b"" if cycle.body is body else body)
+        if not cycle.body:
+            cycle.body, body = body, b""
+        elif isinstance(cycle.body, bytes):
+            cycle.body = bytearray(cycle.body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Note the end of a request, unless it is to be parsed once more."""
