@@ -17,6 +17,9 @@ __all__ = ["PATH", "QuickProtocol"]
 
 PATH = b"/inference"
 
+AT_ONCE = 16
+"""Requests of one connection that are answered in one turn of the loop, in which others have to wait."""
+
 _ANSWER = (
     b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\ncontent-length: %d\r\nx-request-id: %b\r\n\r\n%b"
 )
@@ -40,6 +43,7 @@ class QuickProtocol(GuardedProtocol):
         self._answer_now = getattr(config.loaded_app, "answer_now", None)
         self._held = False  # a request whose headers have come, and which is not begun
         self._body = b""  # of it
+        self._answered = 0  # requests of the piece that is being parsed
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
@@ -57,6 +61,7 @@ class QuickProtocol(GuardedProtocol):
             and parser.should_keep_alive()
             and not self.expect_100_continue
             and not self.flow.write_paused
+            and self._answered < AT_ONCE
             and (cycle is None or cycle.response_complete)  # answers come in the order of their requests
         )
         if not self._held:
@@ -83,6 +88,7 @@ class QuickProtocol(GuardedProtocol):
             super().on_message_complete()
             return
         self._held, self._body = False, b""
+        self._answered += 1
         self.cycle = None  # type: ignore[assignment]  # nothing is under way, as on a new connection
         request_id, body = answer
         fixed = self.config.head_of(self.server_state.default_headers)
@@ -90,6 +96,7 @@ class QuickProtocol(GuardedProtocol):
         self.on_response_complete()
 
     def _parse(self, data: bytes) -> None:
+        self._answered = 0
         super()._parse(data)
         if self._held:  # there is more to come
             self._let_go()

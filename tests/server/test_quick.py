@@ -226,6 +226,15 @@ def test_requests_in_one_piece_are_answered_in_order(connect, quick):
     assert quick[-1] is True
 
 
+def test_many_requests_in_one_piece(connect, quick):
+    """One connection does not have the loop for itself."""
+    connection = connect()
+    connection.sendall(b"".join(request(body_of(one(f"dog{i}")), f"x-request-id: {i}") for i in range(40)))
+    found = answers(connection, 40)
+    assert [int(headers[-1].split()[1]) for _, headers, _ in found] == list(range(40))
+    assert quick[:17] == [True] * 16 + [False]
+
+
 def test_a_connection_may_be_idle_between_requests(connect):
     """For `idle_timeout`, not only for `header_timeout`, whatever was answered before."""
     connection = connect()
