@@ -1,7 +1,8 @@
 """`QuickProtocol`: short requests answered in the turn of the loop in which they come.
 
 A task, ASGI's messages and the state that goes with them cost more than the vector of a short text does. A
-request that comes in one piece, and can be answered without waiting for anything, needs none of them.
+request that comes in one piece, and can be answered without waiting for anything, needs none of them. Most
+HTTP clients send a short request so, also Qdrant's.
 """
 
 from __future__ import annotations
