@@ -8,11 +8,8 @@ HTTP clients send a short request so, also Qdrant's.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
-from uvicorn.server import ServerState
-
-from bm25.server.protocol import GuardedConfig, GuardedProtocol
+from bm25.server.protocol import GuardedProtocol
 
 __all__ = ["PATH", "QuickProtocol"]
 
@@ -33,18 +30,14 @@ class QuickProtocol(GuardedProtocol):
     several pieces, whose client does not read or wants something else of HTTP, and whatever ends in an error.
     """
 
-    def __init__(
-        self,
-        config: GuardedConfig,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._answer_now = getattr(config.loaded_app, "answer_now", None)
-        self._held = False  # a request whose headers have come, and which is not begun
-        self._body = b""  # of it
-        self._answered = 0  # requests of the piece that is being parsed
+    _held = False  # whether there is a request whose headers have come, and which is not begun
+    _body = b""  # of it
+    _answered = 0  # requests of the piece that is being parsed
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Note whom to ask."""
+        self._answer_now = getattr(self.app, "answer_now", None)
+        super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
