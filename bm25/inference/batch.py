@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from bm25.inference.encoders import options_key
+from bm25.inference.errors import InvalidRequestError
 from bm25.inference.models import Purpose
 from bm25.inference.request import has_many_values
 from bm25.kernels.json_strings import DIGITS, FIRST, SLACK, STRING, take_texts
@@ -57,8 +58,8 @@ _MODEL, _DATA, _OPTIONS = attrgetter("model"), attrgetter("data"), attrgetter("o
 _FIRST = FIRST + secrets.randbelow(2**62)
 
 
-def decode_batch(body: bytes) -> TextBatch | None:
-    """Return what a body of JSON asks for, if that is texts for one model with the same options.
+def decode_batch(body: bytes, most: int) -> TextBatch | None:
+    """Return what a body of JSON asks for, if that is `most` texts or fewer for one model with equal options.
 
     None is returned for everything else, also for what is wrong: `decode_request` says what that is.
     """
@@ -67,7 +68,7 @@ def decode_batch(body: bytes) -> TextBatch | None:
     rest, texts = np.empty(len(data) + DIGITS * many, np.uint8), np.empty(len(data), np.uint8)
     offsets = np.empty(many + 1, np.int64)
     found, size = take_texts(data, np.uint64(_FIRST), rest, texts, offsets)
-    if found < 1:
+    if not 1 <= found <= most:
         return None
     left = memoryview(rest[:size])  # type: ignore[arg-type]  # an array is a buffer
     try:
@@ -80,18 +81,23 @@ def decode_batch(body: bytes) -> TextBatch | None:
     # Data that has another number is no text, or somewhere there are texts that are not data of an input.
     if list(map(_DATA, inputs)) != list(range(_FIRST, _FIRST + found)) or len(set(map(_MODEL, inputs))) != 1:
         return None
-    options = inputs[0].options
-    if (
-        any(map(_OPTIONS, inputs))
-        and len({options_key(one, "options") for one in map(_OPTIONS, inputs)}) != 1
-    ):
+    if not _have_same_options(inputs):
         return None
     bounds = offsets[: found + 1]
     buffers = pa.py_buffer(bounds), pa.py_buffer(texts[: bounds[-1]])
     return TextBatch(
         inputs[0].model,
         "search" if asked.inference == "search" else "update",
-        options,
+        inputs[0].options,
         pa.LargeStringArray.from_buffers(found, *buffers),
         int(np.diff(bounds).max()),
     )
+
+
+def _have_same_options(inputs: Sequence[_Input]) -> bool:
+    if not any(map(_OPTIONS, inputs)):
+        return True
+    try:
+        return len({options_key(one, "options") for one in map(_OPTIONS, inputs)}) == 1
+    except InvalidRequestError:
+        return False

@@ -177,7 +177,7 @@ def copy_string(data, i, end, out, at):
 @helper
 def skip_space(data, i):
     """Return where the next byte is that is no space; there is one at the end."""
-    while data[i] == SPACE or (data[i] >= 9 and data[i] <= 13):
+    while data[i] == SPACE or data[i] == 9 or data[i] == 10 or data[i] == 13:
         i += 1
     return i
 

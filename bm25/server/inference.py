@@ -45,9 +45,9 @@ class Inference:
 
 async def _embed_batch(state: State, request: Request, receive: Receive) -> Answer | None:
     """Return the answer to a request for many texts; None for one that `embed` has to see."""
-    batch = decode_batch(request.body)
     limits = state.settings.limits
-    if batch is None or len(batch.texts) > limits.max_inputs or batch.longest > limits.max_text_bytes:
+    batch = decode_batch(request.body, limits.max_inputs)
+    if batch is None or batch.longest > limits.max_text_bytes:
         return None
     with state.engine_in_use() as engine:
         answer = await unless_gone(receive, engine.ainfer_batch(batch, _call(request, batch.purpose)))

@@ -141,9 +141,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._parse(data)
         if self._overhead > self._max_header_bytes and self.parser is not None:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, self._too_large())
-        # Of a request that has been answered the rest of the body may come, or empty lines.
-        elif self._header_timer is None and (
-            self._in_headers or (self.cycle is not None and self.cycle.response_complete)
+        # Of a request that has been answered the rest of the body may come, or empty lines. If it was
+        # answered just now, the connection is idle and has a timer.
+        elif (
+            self._header_timer is None
+            and self.timeout_keep_alive_task is None
+            and (self._in_headers or self.cycle is None or self.cycle.response_complete)
         ):
             self._arm()
 

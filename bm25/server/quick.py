@@ -44,6 +44,11 @@ class QuickProtocol(GuardedProtocol):
         self._held = False
         super().connection_lost(exc)
 
+    def on_message_begin(self) -> None:
+        """Note that the connection is not idle, if it is the answer before in the same piece that says so."""
+        self._unset_keepalive_if_required()
+        super().on_message_begin()
+
     def start_request(self) -> None:
         """Wait for the body, if the request may be one to be answered now."""
         parser, cycle = self.parser, self.cycle

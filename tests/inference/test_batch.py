@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bm25.inference import batch as module
-from bm25.inference.batch import decode_batch
 from bm25.inference.errors import InferenceError
 from bm25.inference.request import decode_request
 from tests.strategies import examples, nasty_text
+
+
+def decode_batch(body, most=10_000):
+    return module.decode_batch(body, most)
 
 
 def one(data, model="bm25", options=None, data_type="text"):
@@ -70,6 +73,8 @@ def test_what_may_be_left_out():
     [one("a") | {"unknown": {"data": "b"}}],
     [{"data": "a"}],
     [one("\ud800")],
+    [one("a", options={"k": 2**70})],
+    [one("a", options={"k": 2**70}), one("b", options={"k": 1})],
 ])  # fmt: skip
 def test_what_is_no_batch(inputs):
     assert decode_batch(body_of(inputs)) is None
@@ -131,6 +136,18 @@ def test_damaged_bodies(data):
             decode_request(body)
         return
     assert_same(body, batch)
+
+
+def test_too_many():
+    assert decode_batch(body_of([one("a")] * 3), most=3) is not None
+    assert decode_batch(body_of([one("a")] * 4), most=3) is None
+
+
+@pytest.mark.parametrize("space", ["", " ", "\t", "\r\n ", "\v", "\f", "\x00", "\xa0"])
+def test_space_before_and_after_the_colon(space):
+    for colon in (f"{space}:", f":{space}"):
+        body = f'{{"inputs":[{{"data"{colon}"a","model":"bm25"}}]}}'.encode()
+        assert (decode_batch(body) is not None) == (space.strip(" \t\r\n") == "")
 
 
 def test_large():

@@ -53,7 +53,7 @@ def test_texts_and_what_is_left(texts, ascii, indent, separators):
 
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
-_VALUE = re.compile(rb"[ \t-\r]*:[ \t-\r]*(?=\")")
+_VALUE = re.compile(rb"[ \t\n\r]*:[ \t\n\r]*(?=\")")
 _ESCAPES = re.compile(rb"(?:\\u[0-9a-fA-F]{4})+|\\(?:[^u])?", re.DOTALL)
 
 

@@ -51,7 +51,7 @@ def held(token):
 
 plugins.register("held", held, version="1")
 """
-DOCUMENTS = 100 if REDUCED else 1500
+DOCUMENTS = 100 if REDUCED else 5000
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Short requests, whole and in pieces: answered by `QuickProtocol`, and on the way of all others, alike."""
 
+import asyncio
 import json
 import re
 import socket
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bm25 import Bm25Encoder
+from bm25.inference.engine import InferenceEngine
 from bm25.inference.settings import Bm25Model
 from bm25.server.app import create_app
 from bm25.server.process import Server
@@ -21,7 +23,7 @@ from tests.strategies import examples, nasty_text
 
 KEY = "s3cret"
 LIMITS = Limits(
-    header_timeout=0.7, idle_timeout=20, body_timeout=2, request_timeout=5, max_text_bytes=9000,
+    header_timeout=0.7, idle_timeout=20, body_timeout=2, request_timeout=60, max_text_bytes=9000,
     max_inputs=20, max_body_bytes=50_000,
 )  # fmt: skip
 
@@ -244,6 +246,33 @@ def test_a_connection_may_be_idle_between_requests(connect):
         time.sleep(1.2)
     connection.sendall(REQUESTS["query"][0])
     assert answers(connection)[0][0] == 200
+
+
+def test_empty_lines_do_not_hold_a_connection(connect):
+    connection = connect()
+    connection.sendall(REQUESTS["query"][0])
+    answers(connection)
+    connection.sendall(b"\r\n")
+    started = time.monotonic()
+    assert connection.recv(100) == b""
+    assert time.monotonic() - started < 5
+
+
+def test_a_request_at_work_is_no_idle_connection(monkeypatch, connect):
+    """Also where one that was answered at once came with it."""
+    plain = InferenceEngine.ainfer
+
+    async def slow(self, *arguments):
+        await asyncio.sleep(1.5)
+        return await plain(self, *arguments)
+
+    monkeypatch.setattr(InferenceEngine, "ainfer", slow)
+    monkeypatch.setattr(
+        QuickProtocol, "timeout_keep_alive", property(lambda _: 0.5, lambda *_: None), raising=False
+    )
+    connection = connect()
+    connection.sendall(REQUESTS["query"][0] + REQUESTS["two models"][0])
+    assert [status for status, *_ in answers(connection, 2)] == [200, 200]
 
 
 def test_the_next_headers_have_to_come_in_time(connect):
