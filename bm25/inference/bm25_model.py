@@ -7,7 +7,6 @@ import math
 import re
 import time
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +36,6 @@ SHORT = 2048  # characters of texts that are encoded faster one by one than as a
 MANY_OPTIONS = 32  # different ones in a request
 MANY_TOKENS = 10_000_000
 MANY_CHARACTERS = 100_000_000
-_OPTIONS = attrgetter("options")
 LONG_WORD = re.compile(r"\S{65}")
 
 
@@ -154,7 +152,7 @@ def _equal(inputs: Sequence[Input], first: Mapping[str, Any] | None) -> bool:
     if len(inputs) == 1:
         return True
     if not first:
-        return not any(map(_OPTIONS, inputs))
+        return not any(one.options for one in inputs)
     key = options_key(first, "options")
     return all(options_key(one.options, f"inputs[{one.position}].options") == key for one in inputs)
 

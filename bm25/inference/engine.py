@@ -19,7 +19,7 @@ from bm25.inference.dimensions import as_json
 from bm25.inference.encoders import options_key
 from bm25.inference.errors import InvalidRequestError, RequestTimeoutError, UpstreamError
 from bm25.inference.models import Call, Embedding, Embeddings, Model, Purpose
-from bm25.inference.request import InferenceRequest, Input, are_texts, models_of, request_from_dict
+from bm25.inference.request import InferenceRequest, Input, request_from_dict
 from bm25.inference.settings import BUILT_IN, ModelSettings, ProviderSettings
 
 if TYPE_CHECKING:
@@ -162,11 +162,8 @@ class InferenceEngine:
             InferenceError: nothing of the request is answered if one of its inputs cannot be.
         """
         groups: dict[str, list[Input]] = {}
-        if len(models_of(request.inputs)) == 1:
-            groups[request.inputs[0].model] = request.inputs
-        else:
-            for one in request.inputs:
-                groups.setdefault(one.model, []).append(one)
+        for one in request.inputs:
+            groups.setdefault(one.model, []).append(one)
         models = [self._checked(name, inputs) for name, inputs in groups.items()]
         found = await _together(
             [_embed(model, inputs, call) for model, inputs in zip(models, groups.values(), strict=True)], call
@@ -226,8 +223,6 @@ class InferenceEngine:
 
     def _checked(self, name: str, inputs: list[Input]) -> Model:
         model = self.model(name, f"inputs[{inputs[0].position}].model")
-        if "text" in model.modalities and are_texts(inputs):
-            return model
         for one in inputs:
             if one.data_type not in model.modalities:
                 self._refuse(one, model)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -12,8 +10,8 @@ import numpy as np
 from bm25.inference.errors import InvalidRequestError, TooLargeError
 
 __all__ = [
-    "InferenceRequest", "Input", "are_texts", "decode_request", "decode_token", "has_many_values", "invalid",
-    "models_of", "request_from_dict",
+    "InferenceRequest", "Input", "decode_request", "decode_token", "has_many_values", "invalid",
+    "request_from_dict",
 ]  # fmt: skip
 
 
@@ -77,20 +75,6 @@ _decoder = msgspec.json.Decoder(InferenceRequest)
 _text_decoder = msgspec.json.Decoder(_TextRequest)
 _token_decoder = msgspec.json.Decoder(_Token)
 _options_decoder = msgspec.json.Decoder(dict[str, Any] | None)
-
-
-# Thousands of inputs are looked through without a step of Python for each.
-_MODEL, _DATA, _DATA_TYPE = attrgetter("model"), attrgetter("data"), attrgetter("data_type")
-
-
-def models_of(inputs: Sequence[Input]) -> set[str]:
-    """Return the names of the models that inputs ask for."""
-    return set(map(_MODEL, inputs))
-
-
-def are_texts(inputs: Sequence[Input]) -> bool:
-    """Tell whether all inputs are texts, and strings."""
-    return set(map(_DATA_TYPE, inputs)) == {"text"} and set(map(type, map(_DATA, inputs))) == {str}
 
 
 def decode_token(body: bytes) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from operator import attrgetter
 
 from bm25.inference.batch import decode_batch
 from bm25.inference.engine import Answer, purpose_of, usage_dict
@@ -98,7 +97,7 @@ async def embed(state: State, request: Request, receive: Receive, asked: Inferen
     inputs = asked.inputs
     with state.engine_in_use() as engine:
         answer = await unless_gone(receive, engine.ainfer(asked, _call(request, purpose_of(asked))))
-        for name, number in Counter(map(attrgetter("model"), inputs)).items():
+        for name, number in Counter(one.model for one in inputs).items():
             state.metrics.embedded(engine.label(name), number, answer.usage.get(name))
     return answer
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 
+from bm25.server.gate import INFERENCE
 from bm25.server.protocol import GuardedProtocol
 
 __all__ = ["PATH", "QuickProtocol"]
 
-PATH = b"/inference"
+PATH = INFERENCE.encode()
 
 AT_ONCE = 16
 """Requests of one connection that are answered in one turn of the loop, in which others have to wait."""
