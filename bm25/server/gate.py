@@ -32,7 +32,7 @@ from bm25.server.responses import Header, Receive, Scope, Send, send_error
 from bm25.server.state import State
 from bm25.server.watch import Watch
 
-__all__ = ["INFERENCE", "Gate"]
+__all__ = ["Gate"]
 
 OPEN = frozenset({"/", "/page.css", "/page.js", "/favicon.ico", "/health", "/openapi.json"})
 """Paths that need no key: they say nothing that is not public, and touch no model."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 
-from bm25.server.gate import INFERENCE
 from bm25.server.protocol import GuardedProtocol
 
 __all__ = ["PATH", "QuickProtocol"]
 
-PATH = INFERENCE.encode()
+PATH = b"/inference"
 
 AT_ONCE = 16
 """Requests of one connection that are answered in one turn of the loop, in which others have to wait."""
